@@ -1,0 +1,248 @@
+"""The command `backtest`: from options to a stream and its rivals, from the result to the terminal and to files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from pydantic import ValidationError
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from streamlstm import scores
+from streamlstm.codec import table
+from streamlstm.codec.table import Row
+from streamlstm.config import Config, Stream
+from streamlstm.evaluate import Result, Rivals, backtest
+from streamlstm.problems import in_words
+from streamlstm.rivals import RIVER, Rival, SeasonalNaive, find_period
+from streamlstm.scores import Score, percent, short
+from streamlstm.timeline import pace
+
+OPTIONS = {"step": "--step", "leads": "--leads", "seasons": "--season", "timezone": "--timezone", "levels": "--levels"}
+CYCLES = 6  # a rival learns the longest season that the data hold so often
+
+
+class OptionError(Exception):
+    """Options that do not go together, or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for on the command line."""
+
+    file: Path
+    time: str
+    targets: tuple[str, ...]
+    covariates: tuple[str, ...]
+    settings: dict[str, object]  # of the stream, as given: step, leads, seasons, timezone, levels
+    config: Config | None
+    stream: str | None  # of the config
+    seed: int | None
+    first_row: int
+    time_format: str
+    separator: str
+    rivals: tuple[str, ...]
+    period: int | None
+    as_json: bool
+    out: Path | None
+    plot: Path | None
+    plot_lead: int | None
+
+
+def run(request: Request, stdout: Console, stderr: Console) -> None:
+    """Read, pass over the data once, and report."""
+    start = time.perf_counter()
+    stream = _stream(request)
+    columns = (*request.targets, *request.covariates)
+    if len(set(columns)) < len(columns):
+        raise OptionError("--target, --covariate: each column once")
+    with opened(request.file) as lines, progress_bar(stderr) as bar:
+        rows = list(
+            bar.track(
+                table.read(
+                    lines,
+                    time=request.time,
+                    columns=columns,
+                    zone=stream.timezone,
+                    time_format=request.time_format,
+                    separator=request.separator,
+                ),
+                description="reading",
+            )
+        )
+    if request.first_row >= len(rows):
+        raise OptionError(f"--from {request.first_row}: the file has {len(rows)} rows, counted from 0")
+    rivals = _rivals(request, stream, [row for row in rows if isinstance(row, Row)])
+    stderr.print("compiling the kernels: some seconds the first time", style="dim")
+    with progress_bar(stderr) as bar:
+        result = backtest(
+            bar.track(rows, description="one pass"),
+            stream,
+            request.targets,
+            seed=request.seed if request.seed is not None else request.config.seed if request.config else 1,
+            clock=time.perf_counter,
+            first_row=request.first_row,
+            rivals=rivals,
+        )
+    _write(request, result)
+    seconds = time.perf_counter() - start
+    if request.as_json:
+        stdout.out(json.dumps(_document(request, result, seconds), allow_nan=False, ensure_ascii=False))
+    else:
+        _show(request, result, seconds, stdout)
+
+
+def _stream(request: Request) -> Stream:
+    """The options over the config's stream, or over the defaults."""
+    given = {
+        "name": "backtest",
+        "topic": "backtest",
+        "format": "json",
+        "value": ("target", *(f"covariate {i}" for i in range(len(request.covariates)))),
+        **request.settings,
+    }
+    try:
+        own = Stream.model_validate(given)
+    except ValidationError as error:
+        told = in_words(error, Stream, given, {})
+        raise OptionError("; ".join(_as_option(line) for line in told)) from error
+    if request.config is None:
+        return own
+    named = [s for s in request.config.streams if request.stream in (None, s.name)]
+    if len(named) != 1:
+        names = ", ".join(s.name for s in request.config.streams)
+        raise OptionError(f"--stream: need one stream of the config: {names}")
+    return named[0].model_copy(update={key: getattr(own, key) for key in given})
+
+
+def _as_option(line: str) -> str:
+    """A setting's name as the command line has it."""
+    for setting, option in OPTIONS.items():
+        if line.startswith(setting):
+            return option + line.removeprefix(setting)
+    return line
+
+
+def _rivals(request: Request, stream: Stream, rows: Sequence[Row]) -> Rivals:
+    """Those asked for, with the period that was given or else suits the data."""
+    if not rows:
+        return {}
+    times = sorted({row.time_ns for row in rows[:1_000]})
+    step_ns = stream.step if isinstance(stream.step, int) else pace.find(times).step_ns if len(times) > 2 else 0
+    seasons = [round(season / step_ns) for season in stream.seasons] if step_ns else []
+    fitting = [season for season in seasons if season > 1 and season * CYCLES <= len(rows)]
+    found = request.period or find_period(np.array([row.values[0] for row in rows]))
+    chosen = request.period or (fitting[-1] if fitting else found)
+    rivals: dict[str, Callable[[], Rival]] = {name: partial(RIVER[name], chosen) for name in request.rivals}
+    if found > 1 and found not in seasons:
+        rivals[f"seasonal_{found}"] = partial(SeasonalNaive, found)
+    return rivals
+
+
+def opened(file: Path) -> TextIO:
+    """A CSV file; what is no UTF-8 in it spoils its field and nothing else."""
+    return file.open(encoding="utf-8", errors="replace", newline="")
+
+
+def progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _document(request: Request, result: Result, seconds: float) -> dict[str, object]:
+    return {
+        "file": str(request.file),
+        "rows": result.rows,
+        "observations": result.observations,
+        "discarded": dict(result.discarded),
+        "seconds": seconds,
+        "us_per_observation": scores.plain(result.us_per_observation),
+        **scores.document(result.scores),
+    }
+
+
+def _write(request: Request, result: Result) -> None:
+    if request.out:
+        with request.out.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(scores.predictions(result.pairs, result.levels))
+    if request.plot:
+        from streamlstm.picture import page  # plotly is slow to import, and needed only here
+
+        text = page(request.file.name, result.scores, result.pairs, result.levels, request.plot_lead)
+        request.plot.write_text(text, encoding="utf-8")
+
+
+def _show(request: Request, result: Result, seconds: float, console: Console) -> None:
+    for target in request.targets:
+        own = [s for s in result.scores if s.target == target]
+        if own:
+            console.print(f"\n[bold]{escape(target)}[/bold]", _measures(own), _rivalry(own), sep="\n")
+    console.print(
+        f"{result.rows:,} rows, {result.observations:,} observations, "
+        f"{result.us_per_observation:,.1f} µs per observation, {seconds:.1f} s in all"
+    )
+    if result.discarded:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in result.discarded.items())
+        console.print(f"discarded: {reasons}", style="yellow")
+        if result.first_problem:
+            console.print(f"the first: {result.first_problem}", markup=False, highlight=False)
+    if not any(score.n for score in result.scores):
+        console.print("no forecast has met its observation: the series is too short", style="yellow")
+    for path in filter(None, (request.out, request.plot)):
+        console.print(f"written: {path}", highlight=False)
+
+
+def _measures(own: Sequence[Score]) -> Table:
+    levels = list(own[0].coverage)
+    heads = ["lead", "n", "MAE", "RMSE", "Σ|e|/Σ|y|", "beats\npersistence", "beats\nseasonal"]
+    shown = _table("how good the forecasts were", heads + [f"within\n{100 * float(level):g} %" for level in levels])
+    for s in own:
+        shown.add_row(
+            str(s.lead),
+            str(s.n),
+            short(s.mae),
+            short(s.mse**0.5),
+            percent(s.wape),
+            _skill(s.skill(scores.PERSISTENCE)),
+            _skill(s.skill(scores.SEASONAL)),
+            *(percent(s.coverage[level]) for level in levels),
+        )
+    return shown
+
+
+def _rivalry(own: Sequence[Score]) -> Table:
+    names = list(own[0].rivals)
+    shown = _table("mean absolute error on the same forecasts", ["lead", scores.OURS, *names])
+    for s in own:
+        shown.add_row(str(s.lead), f"[bold]{short(s.mae)}[/bold]", *(short(s.rivals[name]) for name in names))
+    return shown
+
+
+def _table(title: str, heads: Sequence[str]) -> Table:
+    shown = Table(title=title, title_justify="left", title_style="italic", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in heads:
+        shown.add_column(head, justify="right", no_wrap=True)
+    return shown
+
+
+def _skill(skill: float) -> str:
+    colour = "green" if skill > 0 else "red" if skill < 0 else "default"
+    return f"[{colour}]{percent(skill)}[/{colour}]"

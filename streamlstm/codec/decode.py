@@ -1,0 +1,140 @@
+"""One message in, one observation out, or the reason why not. Never a raise, whatever the bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from streamlstm.codec.document import Path, lookup, parse
+from streamlstm.codec.topics import Router
+from streamlstm.codec.values import Unreadable, bounded, number, shown, time_ns
+from streamlstm.config import Stream
+from streamlstm.events import SECOND_NS, Arrival, Discarded, Observation, Reason
+from streamlstm.naming import key_path
+
+__all__ = ["Decoder", "Unreadable", "number", "time_ns"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A stream's settings, made ready for many messages."""
+
+    stream: str
+    is_json: bool
+    retained: bool
+    target: Path
+    covariates: tuple[Path, ...]
+    time: Path | None
+    time_format: str
+    zone: ZoneInfo
+    words: Mapping[str, float]
+    bounds: tuple[float, float] | None
+    future_ns: int
+
+
+class Decoder:
+    """Turn arrivals into observations of the configured streams."""
+
+    def __init__(self, streams: Sequence[Stream], base: str, payload_limit: int) -> None:
+        self.router = Router(streams, base)
+        self.payload_limit = payload_limit
+        self._plans = {stream.name: _plan(stream) for stream in streams}
+
+    def decode(self, arrival: Arrival) -> Observation | Discarded:
+        """What the message says, at its own time or else at that of its arrival."""
+        route = self.router.match(arrival.topic)
+        if isinstance(route, Reason):
+            return Discarded("", arrival.received_ns, route, f"topic {shown(arrival.topic)}")
+        found = self._read(arrival, route.series, self._plans[route.stream.name])
+        if isinstance(found, Unreadable):
+            return Discarded(route.series, arrival.received_ns, *found)
+        return found
+
+    def _read(self, arrival: Arrival, series: str, plan: _Plan) -> Observation | Unreadable:
+        _, payload, received_ns, position, is_retained = arrival
+        if is_retained and not plan.retained:
+            return Unreadable(Reason.RETAINED, "kept by the broker, so old; retained = true would learn from it")
+        if len(payload) > self.payload_limit:
+            return Unreadable(Reason.OVERSIZED, f"{len(payload)} bytes; limits.payload is {self.payload_limit}")
+        document = parse(payload) if plan.is_json else None
+        if isinstance(document, Unreadable):
+            return document
+        target = _value(lookup(document, plan.target), plan.words) if plan.is_json else _text(payload, plan.words)
+        if isinstance(target, Unreadable):
+            return target
+        if plan.bounds and not plan.bounds[0] <= target <= plan.bounds[1] and target == target:
+            return Unreadable(Reason.OUT_OF_BOUNDS, f"{target} is outside bounds = {list(plan.bounds)}")
+        at = received_ns if plan.time is None else _time(document, plan.time, plan)
+        if isinstance(at, Unreadable):
+            return at
+        if at > received_ns + plan.future_ns and received_ns > 0:
+            ahead, allowed = (at - received_ns) / SECOND_NS, plan.future_ns / SECOND_NS
+            return Unreadable(Reason.FUTURE, f"{ahead:g} s ahead of its arrival; future allows {allowed:g} s")
+        values = (target, *[_covariate(lookup(document, path), plan.words) for path in plan.covariates])
+        return Observation(series, plan.stream, at, values, position, received_ns)
+
+
+def _time(document: Any, path: Path, plan: _Plan) -> int | Unreadable:
+    found = lookup(document, path)
+    return found if isinstance(found, Unreadable) else time_ns(found, plan.time_format, plan.zone)
+
+
+def _plan(stream: Stream) -> _Plan:
+    paths = [_path(text) for text in stream.value]
+    return _Plan(
+        stream=stream.name,
+        is_json=stream.format == "json",
+        retained=stream.retained,
+        target=paths[0] if paths else (),
+        covariates=tuple(paths[1:]),
+        time=None if stream.time is None else _path(stream.time),
+        time_format=stream.time_format,
+        zone=ZoneInfo(stream.timezone),
+        words=stream.map,
+        bounds=stream.bounds,
+        future_ns=stream.future,
+    )
+
+
+def _path(text: str) -> Path:
+    path = key_path(text)
+    assert path is not None, f"{text!r} passed the configuration's own check"
+    return path
+
+
+def _text(payload: bytes, words: Mapping[str, float]) -> float | Unreadable:
+    """A bare number, or a word of the map."""
+    try:
+        text = payload.decode().strip()
+    except UnicodeDecodeError as error:
+        return Unreadable(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: need a number as text")
+    return bounded(words[text]) if text in words else number(text)
+
+
+def _value(found: Any, words: Mapping[str, float]) -> float | Unreadable:
+    """What a JSON value counts as. true is not 1 unless the map says so: that would hide mistakes."""
+    kind = type(found)
+    if kind is float or kind is int:
+        return bounded(float(found))
+    if kind is str:
+        text = found.strip()
+        return bounded(words[text]) if text in words else number(text)
+    if kind is bool:
+        word = "true" if found else "false"
+        if word in words:
+            return bounded(words[word])
+        return Unreadable(Reason.WRONG_TYPE, f"{word}: need a number, or map = {{true = 1, false = 0}}")
+    if found is None:
+        return nan
+    if kind is Unreadable:
+        return found
+    return Unreadable(Reason.WRONG_TYPE, f"{shown(found)}: need a number")
+
+
+def _covariate(found: Any, words: Mapping[str, float]) -> float:
+    """Covariates help where they can be read, and are missing where not."""
+    value = _value(found, words)
+    return nan if isinstance(value, Unreadable) else value

@@ -1,0 +1,142 @@
+"""Forecasts, and what we say of ourselves, as the bytes that subscribers read. `schema/` describes each of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from math import isfinite, nan
+from typing import Any
+
+import numpy as np
+import orjson
+
+from streamlstm.events import SECOND_NS, Forecast
+
+VERSION = 1  # of the payloads
+UNKNOWN = b"unknown"  # a next value that is not known; home automation reads it so, and so do we
+_EPOCH = datetime(1970, 1, 1)
+_LAST_NS = 253_402_300_800 * SECOND_NS  # the year 10000, which RFC 3339 cannot write
+
+
+def is_publishable(f: Forecast) -> bool:
+    """Whether there is anything honest to say: at least one lead has a value."""
+    return any(map(isfinite, f.yhat.tolist())) and f.origin_ns + max(f.leads) * f.step_ns < _LAST_NS
+
+
+def forecast(f: Forecast, *, unit: str, issued_ns: int, model_rev: str, config_hash: str) -> bytes:
+    """One publishable forecast. What is not known is null (orjson writes no NaN)."""
+    levels, leads = _keys(f.levels), _keys(f.leads)
+    shares = _shares(f.sources)
+    return orjson.dumps(
+        {
+            "v": VERSION,
+            "series": f.series,
+            "issued": rfc3339(issued_ns),
+            "origin": rfc3339(f.origin_ns),
+            "position": f.position,
+            "unit": unit,
+            "step_s": _seconds(f.step_ns),
+            "time": [rfc3339(time_ns) for time_ns in f.times_ns],
+            "yhat": f.yhat.tolist(),
+            "lower": dict(zip(levels, f.lower.tolist(), strict=True)),
+            "upper": dict(zip(levels, f.upper.tolist(), strict=True)),
+            "y": f.y,
+            "anomaly_score": f.anomaly_score,
+            "state": f.state.value,
+            "source": f.sources[0] if len(shares) == 1 else "blend",
+            "weights": shares,
+            "skill": dict(zip(leads, _skill(f), strict=True)),
+            "coverage": dict(zip(levels, map(_mean, f.coverage.tolist()), strict=True)),
+            "n_seen": f.n_seen,
+            "model_rev": model_rev,
+            "config_hash": config_hash,
+        }
+    )
+
+
+def value(f: Forecast) -> bytes:
+    """The forecast of the nearest lead, as a bare number."""
+    nearest = float(f.yhat[f.leads.index(min(f.leads))])
+    return repr(nearest).encode() if isfinite(nearest) else UNKNOWN
+
+
+def info(*, version: str, config_hash: str, series: int, started_ns: int) -> bytes:
+    """Who we are."""
+    return orjson.dumps(
+        {
+            "v": VERSION,
+            "version": version,
+            "config_hash": config_hash,
+            "series": series,
+            "started": rfc3339(started_ns),
+        }
+    )
+
+
+def health(*, is_ready: bool, why: str, lag_s: float, oldest_unacknowledged_s: float, time_ns: int) -> bytes:
+    """How we do; `why` says what readiness waits for."""
+    return orjson.dumps(
+        {
+            "v": VERSION,
+            "status": "ok" if is_ready else "not_ready",
+            "why": why,
+            "lag_s": lag_s,
+            "oldest_unacknowledged_s": oldest_unacknowledged_s,
+            "time": rfc3339(time_ns),
+        }
+    )
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a payload: forecast, info or health."""
+    found: dict[str, Any] = orjson.loads((resources.files("streamlstm.codec") / "schema" / f"{name}.json").read_bytes())
+    return found
+
+
+def rfc3339(time_ns: int) -> str:
+    """A time in UTC, with as many digits of the second as it has.
+
+    >>> rfc3339(1_772_432_141_250_000_000)
+    '2026-03-02T06:15:41.25Z'
+    """
+    seconds, rest_ns = divmod(time_ns, SECOND_NS)
+    text = _whole_second(seconds)
+    return f"{text}.{rest_ns:09d}".rstrip("0") + "Z" if rest_ns else text + "Z"
+
+
+@lru_cache(16_384)
+def _whole_second(seconds: int) -> str:
+    """Remembered: what lead 24 speaks of now lead 12 will speak of later, and other series at the same time."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+
+
+def _seconds(ns: int) -> int | float:
+    return ns // SECOND_NS if ns % SECOND_NS == 0 else ns / SECOND_NS
+
+
+@lru_cache(256)
+def _keys(numbers: tuple[float, ...]) -> tuple[str, ...]:
+    """Leads or levels as keys: "24", "0.8", never "1e-05". They repeat with every forecast of a stream."""
+    return tuple(str(n) if isinstance(n, int) else f"{n:.12f}".rstrip("0") for n in numbers)
+
+
+@lru_cache(1024)
+def _shares(sources: tuple[str, ...]) -> dict[str, float]:
+    """For which share of the leads each source speaks."""
+    return {source: sources.count(source) / len(sources) for source in dict.fromkeys(sources)}
+
+
+def _skill(f: Forecast) -> list[float]:
+    """Against the better of the two naive forecasts, or against the one that is known (fmin passes NaN over)."""
+    skill: list[float] = np.fmin(f.skill_persistence, f.skill_seasonal).tolist()
+    return skill
+
+
+def _mean(values: list[float]) -> float:
+    """Over what is known."""
+    mean = sum(values) / len(values)
+    if mean == mean:
+        return mean
+    known = [value for value in values if value == value]
+    return sum(known) / len(known) if known else nan

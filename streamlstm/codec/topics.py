@@ -1,0 +1,87 @@
+"""Topics: which stream and series an incoming one names, and what ours are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from streamlstm.config import Stream
+from streamlstm.events import Reason
+from streamlstm.naming import PLACEHOLDER, RESERVED, is_series_name, topic_filter
+
+_REMEMBERED = 32_768  # topics
+_LONGEST_REMEMBERED = 512  # characters; MQTT allows 65,535, and a flood of those must not fill the memory
+
+
+class Route(NamedTuple):
+    """Where a topic leads."""
+
+    stream: Stream
+    series: str
+
+
+class Router:
+    """Tell the stream and the series of a topic. Where several streams match, the first one configured takes it."""
+
+    def __init__(self, streams: Sequence[Stream], base: str) -> None:
+        self.base = base
+        self.filters = tuple(dict.fromkeys(topic_filter(stream.topic) for stream in streams))
+        self._patterns = [(stream, _pattern(stream.topic), PLACEHOLDER.split(stream.name)) for stream in streams]
+        # Remembered, 0.1 µs instead of 1 to 3 µs a topic, more with many streams.
+        self._remembered = lru_cache(_REMEMBERED)(self._find)
+
+    def match(self, topic: str) -> Route | Reason:
+        """UNKNOWN_TOPIC where no stream is meant; BAD_NAME where one is, but the series cannot be called so."""
+        return self._remembered(topic) if len(topic) <= _LONGEST_REMEMBERED else self._find(topic)
+
+    def _find(self, topic: str) -> Route | Reason:
+        if topic.startswith(f"{self.base}/"):  # our own words; never learned from
+            return Reason.UNKNOWN_TOPIC
+        for stream, pattern, name in self._patterns:
+            if found := pattern.fullmatch(topic):
+                # split() leaves fixed text at even places and placeholders at odd ones
+                series = "".join(found[part] if place % 2 else part for place, part in enumerate(name))
+                return Route(stream, series) if is_series_name(series) else Reason.BAD_NAME
+        return Reason.UNKNOWN_TOPIC
+
+
+def bridge_state(base: str) -> str:
+    """Whether we are there: online or offline, also the last will."""
+    return f"{base}/{RESERVED}/state"
+
+
+def bridge_info(base: str) -> str:
+    """Who we are."""
+    return f"{base}/{RESERVED}/info"
+
+
+def bridge_health(base: str) -> str:
+    """How we do."""
+    return f"{base}/{RESERVED}/health"
+
+
+def forecast(base: str, series: str) -> str:
+    """The forecast of one series, as JSON."""
+    return f"{base}/{series}/forecast"
+
+
+def value(base: str, series: str) -> str:
+    """Its next value, plain, for simple subscribers."""
+    return f"{base}/{series}/state"
+
+
+def availability(base: str, series: str) -> str:
+    """Whether forecasts of it come: online or offline."""
+    return f"{base}/{series}/availability"
+
+
+def _pattern(topic: str) -> re.Pattern[str]:
+    """A placeholder takes at least one character of its level, and as few as the text behind it allows.
+
+    A topic that begins with $ belongs to the broker, and no wildcard matches that, so no placeholder does either.
+    """
+    parts = PLACEHOLDER.split(topic)
+    fixed = [f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)]
+    return re.compile(("" if parts[0] else r"(?!\$)") + "".join(fixed), re.DOTALL)

@@ -1,0 +1,441 @@
+"""Every setting on one page: its unit, range and default. Read once, checked whole, then passed on frozen.
+
+`load` gathers all problems before it raises, and `problems` words each as where, what was found, what is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from streamlstm.naming import PLACEHOLDER, key_path, name_problems, reaches, topic_filter, topic_problems, url_problem
+from streamlstm.problems import ConfigError, Unit, Where, in_words, line, place, several, shown
+from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, lead, size_bytes
+from streamlstm.units import duration_ns as duration_ns
+
+PREFIX = "STREAMLSTM_"  # of environment variables
+Duration = Annotated[int, BeforeValidator(duration_ns), Unit(DURATION, UNITS_NS)]
+Size = Annotated[int, BeforeValidator(size_bytes), Unit(SIZE, SIZES)]
+Lead = Annotated[int, BeforeValidator(lead)]
+Positive = Annotated[Duration, Field(gt=0)]
+_FILES = ("password_file", "ca_file", "cert_file", "key_file")
+
+
+class Section(BaseModel):
+    """What all tables of the file share: unknown settings are refused, and true is not a 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_bool_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise PydanticCustomError("wrong_kind", "a truth value is no number")
+        return value
+
+
+class Mqtt(Section):
+    """The broker, and who we are to it."""
+
+    url: Annotated[str, Field(description="mqtt://, mqtts://, ws:// or wss:// host[:port][/path], or 'embedded'")]
+    client_id: Annotated[str, Field(min_length=1, max_length=128)] = "streamlstm"
+    version: Annotated[Literal["5", "3.1.1"], Field(description="MQTT protocol version")] = "5"
+    username: str | None = None
+    password_file: Annotated[Path | None, Field(description="a file whose first line is the password")] = None
+    ca_file: Path | None = None
+    cert_file: Annotated[Path | None, Field(description="client certificate, PEM")] = None
+    key_file: Annotated[Path | None, Field(description="its private key, PEM")] = None
+    base: Annotated[str, Field(min_length=1, description="first level(s) of our own topics")] = "streamlstm"
+    keepalive: Annotated[
+        Positive, Field(le=60 * UNITS_NS["s"], description="how often to see whether the broker is there")
+    ] = 15 * UNITS_NS["s"]
+    session: Annotated[Positive, Field(description="how long the broker keeps our session")] = UNITS_NS["d"]
+    inbox: Annotated[int, Field(ge=20, le=1_000_000, description="messages held before back-pressure")] = 10_000
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        if value != "embedded" and (problem := url_problem(value)):
+            raise ValueError(problem)
+        return value
+
+    @field_validator("base")
+    @classmethod
+    def _levels(cls, value: str) -> str:
+        if not all(value.split("/")) or value.startswith("$") or topic_problems(value) or topic_filter(value) != value:
+            raise ValueError("need plain levels with text between each '/', no '+', '#', braces, and no '$' in front")
+        return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Mqtt:
+        scheme = urlsplit(self.url).scheme
+        files = [name for name in ("ca_file", "cert_file", "key_file") if getattr(self, name) is not None]
+        found: list[tuple[Where, str]] = []
+        if scheme not in ("mqtts", "wss"):
+            found += [((name,), f"'{self.url}' is not encrypted; need mqtts:// or wss:// for it") for name in files]
+        if (self.cert_file is None) != (self.key_file is None):
+            present, absent = ("cert_file", "key_file") if self.key_file is None else ("key_file", "cert_file")
+            found.append(((present,), f"need {absent} beside it: a certificate and its key go together"))
+        if self.password_file is not None and self.username is None:
+            found.append((("password_file",), "need username beside it"))
+        several(found)
+        return self
+
+
+class Http(Section):
+    """The page, the metrics and the health checks."""
+
+    listen: Annotated[str, Field(description="host:port; port 0 takes a free one")] = "127.0.0.1:9464"
+    series_labels: Annotated[bool, Field(description="export per-series metrics")] = False
+    series_labels_max: Annotated[int, Field(ge=1, le=100_000, description="cap on series in metrics")] = 1_000
+
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        found = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+):([0-9]{1,5})", value)
+        if found is None or int(found[1]) > 65_535:
+            raise ValueError("need host:port such as '127.0.0.1:9464' or '[::1]:9464', port 0 to 65535")
+        return value
+
+
+class Limits(Section):
+    """Bounds that hold whatever arrives."""
+
+    max_series: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    memory: Annotated[Size, Field(ge=2**20, description="bytes for all series' states")] = 4 * 2**30
+    payload: Annotated[Size, Field(ge=16, le=16 * 2**20, description="bytes of one message")] = 64 * 2**10
+
+
+class Model(Section):
+    """The cell and how it learns."""
+
+    hidden: Annotated[int, Field(ge=1, le=256, description="width of the hidden state")] = 32
+    layers: Annotated[int, Field(ge=1, le=3, description="LSTM layers")] = 1
+    truncation: Annotated[int, Field(ge=2, le=128, description="steps the gradient travels back")] = 16
+    activation: Annotated[Literal["tanh", "relu"], Field(description="of the cell's candidate and output")] = "tanh"
+    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="Adam's step")] = 4e-3
+    memory: Annotated[int, Field(ge=64, le=1_000_000, description="past steps kept for replay")] = 5_000
+    replay: Annotated[int, Field(ge=0, le=5, description="windows drawn from memory an update")] = 3
+
+
+class Stream(Section):
+    """One family of topics, and how its messages become observations."""
+
+    name: Annotated[str, Field(min_length=1, description="names the series; may use the topic's {placeholders}")]
+    topic: Annotated[str, Field(min_length=1, description="filter; a {placeholder} subscribes as +")]
+    format: Literal["number", "json"] = "number"
+    value: Annotated[
+        tuple[str, ...], Field(max_length=33, description="key path; the first is forecast, further ones are inputs")
+    ] = ()
+    time: Annotated[str | None, Field(description="key path of the event time; absent: the arrival time")] = None
+    time_format: Annotated[
+        Literal["auto", "rfc3339", "s", "ms", "us", "ns"], Field(description="auto: RFC 3339 text or epoch seconds")
+    ] = "auto"
+    map: Annotated[dict[str, float], Field(description="what booleans and categories count as, e.g. {on = 1}")] = {}
+    unit: Annotated[str, Field(max_length=32)] = ""
+    bounds: Annotated[tuple[float, float] | None, Field(description="[lowest, highest] value that is physical")] = None
+    step: Annotated[int | Literal["auto"], Field(description="nominal spacing, or 'auto' to find it")] = "auto"
+    leads: Annotated[
+        tuple[Lead, ...], Field(min_length=1, max_length=64, description="steps (24) or durations ('1h')")
+    ] = (1, 3, 6, 12, 24)
+    levels: Annotated[
+        tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+        Field(min_length=1, max_length=8, description="coverage of the intervals, between 0 and 1"),
+    ] = (0.8, 0.95)
+    seasons: Annotated[tuple[Positive, ...], Field(max_length=2, description="periods, the shorter first")] = (
+        UNITS_NS["d"],
+        UNITS_NS["w"],
+    )
+    gap: Annotated[Positive, Field(description="longer: forget the hidden state, keep what was learned")] = UNITS_NS[
+        "d"
+    ]
+    lateness: Annotated[Duration, Field(description="how long an early reading waits for an earlier one")] = 0
+    future: Annotated[Duration, Field(description="how far ahead of its arrival a reading may be")] = (
+        300 * UNITS_NS["s"]
+    )
+    timezone: Annotated[str, Field(description="civil time of day and week")] = "UTC"
+    retained: Annotated[bool, Field(description="learn from retained messages too")] = False
+    model: Model = Model()
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("step", mode="before")
+    @classmethod
+    def _step_ns(cls, value: object) -> object:
+        if value == "auto":
+            return value
+        ns = duration_ns(value) if isinstance(value, str) else 0
+        if not ns:
+            raise ValueError("need a duration such as '30s', '5min' or '1h', or 'auto'")
+        return ns
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("need a zone of the IANA database such as 'Europe/Berlin'") from error
+        return value
+
+    @field_validator("levels", "seasons")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError("need ascending values without repetition")
+        return value
+
+    @field_validator("value", "time")
+    @classmethod
+    def _key_path(cls, value: tuple[str, ...] | str | None) -> object:
+        for path in (value,) if isinstance(value, str) else value or ():
+            if key_path(path) is None:
+                raise ValueError(
+                    f"{shown(path)} is no key path; need one such as temperature, ENERGY.Power or items[0].v"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Stream:
+        found: list[tuple[Where, str]] = [(("topic",), what) for what in topic_problems(self.topic)]
+        found += [(("name",), what) for what in name_problems(self.name, self.topic)]
+        if self.format == "json" and not self.value:
+            found.append((("value",), "missing; format 'json' needs the key path of the value"))
+        if self.format == "number":
+            found += [
+                ((name,), "format 'number' is a bare number without keys; need format = 'json' for it")
+                for name in ("value", "time")
+                if getattr(self, name)
+            ]
+        if self.time is None and self.time_format != "auto" and self.format == "json":
+            found.append((("time_format",), "need time, the key path of what is to be read so"))
+        if self.bounds and not self.bounds[0] < self.bounds[1]:
+            found.append((("bounds",), "need the lowest first, then a higher one"))
+        found += [(("leads",), what) for what in _lead_problems(self.leads, self.step)]
+        several(found)
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """How many covariates come with the target."""
+        return max(0, len(self.value) - 1)
+
+
+class Config(Section):
+    """The whole of a configuration file."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="of every series' first weights")] = 1
+    mqtt: Mqtt
+    http: Http = Http()
+    limits: Limits = Limits()
+    streams: Annotated[tuple[Stream, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Config:
+        several(_between(self.mqtt, enumerate(self.streams)))
+        return self
+
+
+def load(path: Path, env: Mapping[str, str]) -> Config:
+    """Read a configuration file, with STREAMLSTM_SECTION__SETTING of the environment over it.
+
+    Relative paths in it start at the file's own folder. Raises ConfigError with every problem there is.
+    """
+    raw = _parsed(path)
+    variables, problems = _overlaid(raw, env)
+    problems += _files(raw, path.parent)
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        problems += in_words(error, Config, raw, variables)
+        problems += _told_by_parts(raw, variables)
+        raise ConfigError(list(dict.fromkeys(problems))) from error
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def config_hash(config: Config) -> str:
+    """Twelve hex digits that change when a setting does; who we are to the broker is left out."""
+    plain = config.model_dump(mode="json", exclude={"mqtt": {"username", *_FILES}})
+    return blake2b(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode(), digest_size=6).hexdigest()
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """The file's tables, or a ConfigError that says why there are none."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise ConfigError([f"{path}: no such file; need a configuration in TOML"]) from error
+    except IsADirectoryError as error:
+        raise ConfigError([f"{path}: is a directory; need a configuration file in TOML"]) from error
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: byte {error.start} is not UTF-8; need TOML in UTF-8"]) from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
+        if found is None:
+            raise ConfigError([f"{path}: {error}"]) from error
+        line = found[2] or str(len(text.splitlines()))
+        at = f"line {line}, column {found[3]}" if found[3] else f"line {line}, at its end"
+        raise ConfigError([f"{path}, {at}: {found[1]}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{path}: nested too deep"]) from error
+
+
+def _overlaid(raw: dict[str, Any], env: Mapping[str, str]) -> tuple[dict[Where, str], list[str]]:
+    """Put the environment's settings over the file's. Returns where each came from, and what is wrong with them.
+
+    A variable without "__" that names no setting is left alone: Kubernetes sets STREAMLSTM_PORT and the like in every
+    container beside a service of that name.
+    """
+    variables: dict[Where, str] = {}
+    problems: list[str] = []
+    for name in sorted(env):
+        keys = name.removeprefix(PREFIX).lower().split("__")
+        if not name.startswith(PREFIX) or (len(keys) == 1 and keys[0] not in Config.model_fields):
+            continue
+        node: Any = raw
+        where: Where = ()
+        for key in keys:
+            if isinstance(node, list) and not (key.isdecimal() and int(key) < len(node)):
+                problems.append(f"{name}: need a number, 0 to {len(node) - 1}, in place of {key!r}")
+                break
+            step = int(key) if isinstance(node, list) else key
+            where = (*where, step)
+            if len(where) == len(keys):
+                try:
+                    node[step] = _as_toml(env[name])
+                    variables[where] = name
+                except tomllib.TOMLDecodeError:
+                    problems.append(f"{name} = {shown(env[name])}: need a list or table as TOML writes it")
+            else:
+                node = node.setdefault(step, {}) if isinstance(node, dict) else node[step]
+                if not isinstance(node, dict | list):
+                    problems.append(f"{name}: {place(where, raw)} is a value, not a table")
+                    break
+    return variables, problems
+
+
+def _as_toml(text: str) -> Any:
+    return tomllib.loads(f"value = {text}")["value"] if text.startswith(("[", "{")) else text
+
+
+def _files(raw: dict[str, Any], folder: Path) -> list[str]:
+    """Start relative paths at the configuration's folder, and see whether the files can be read."""
+    problems = []
+    mqtt = raw.get("mqtt")
+    if not isinstance(mqtt, dict):
+        return []
+    for name in _FILES:
+        if not isinstance(mqtt.get(name), str):
+            continue
+        file = folder / mqtt[name]
+        mqtt[name] = str(file)
+        try:
+            with file.open("rb"):
+                pass
+        except OSError as error:
+            problems.append(f"mqtt.{name} = {shown(str(file))}: {(error.strerror or 'cannot be read').lower()}")
+        except ValueError:  # a NUL
+            problems.append(f"mqtt.{name} = {shown(str(file))}: need a path")
+    return problems
+
+
+def _told_by_parts(raw: dict[str, Any], variables: Mapping[Where, str]) -> list[str]:
+    """What else is wrong where something is: pydantic looks at a section as a whole only once its fields are right."""
+    problems = []
+    entries = raw.get("streams")
+    streams = []
+    for n, entry in enumerate(entries if isinstance(entries, list) else []):
+        stream, found = _without_faults(entry)
+        problems += [line((("streams", n, *where)), what, raw, variables) for where, what in found]
+        streams += [(n, stream)] if stream is not None else []
+    try:
+        mqtt = Mqtt.model_validate(raw.get("mqtt"))
+    except ValidationError:
+        mqtt = None
+    return problems + [line(where, what, raw, variables) for where, what in _between(mqtt, streams)]
+
+
+def _without_faults(entry: object) -> tuple[Stream | None, list[tuple[Where, str]]]:
+    """A stream as it would be without its faulty settings, and what would then still be wrong with name and topic."""
+    try:
+        return Stream.model_validate(entry), []
+    except ValidationError as error:
+        faulty = {item["loc"][0] for item in error.errors() if item["loc"]}
+        if not isinstance(entry, dict) or not faulty:
+            return None, []
+    try:
+        return Stream.model_validate({name: value for name, value in entry.items() if name not in faulty}), []
+    except ValidationError as error:
+        found = [pair for item in error.errors() if item["type"] == "several" for pair in item["ctx"]["found"]]
+        return None, [(where, what) for where, what in found if where[0] in ("name", "topic")]
+
+
+def _between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tuple[Where, str]]:
+    """What is wrong between sections that are each right by themselves."""
+    found: list[tuple[Where, str]] = []
+    names: dict[str, int] = {}
+    topics: dict[str, str] = {}
+    for n, stream in streams:
+        if mqtt is not None and reaches(stream.topic, mqtt.base):
+            found.append(
+                (
+                    ("streams", n, "topic"),
+                    f"would bring back our own forecasts under '{mqtt.base}/'; {_apart(stream, mqtt)}",
+                )
+            )
+        name, topic = PLACEHOLDER.sub("{}", stream.name), PLACEHOLDER.sub("{}", stream.topic)
+        if name in names:
+            found.append((("streams", n, "name"), f"stream {names[name]} has this name already; need another"))
+        if topic in topics:
+            found.append((("streams", n, "topic"), f"stream {topics[topic]!r} takes every message of it already"))
+        names.setdefault(name, n)
+        topics.setdefault(topic, stream.name)
+    return found
+
+
+def _apart(stream: Stream, mqtt: Mqtt) -> str:
+    """How topic and base can be told apart."""
+    for depth, level in enumerate(topic_filter(stream.topic).split("/")):
+        if level != "+":
+            base = "/".join([mqtt.base.split("/")[0], *["forecasts"] * depth])
+            if not reaches(stream.topic, base):
+                return f"need a fixed level in front, or mqtt.base = '{base}'"
+    return "need a fixed level in front"
+
+
+def _lead_problems(leads: tuple[int, ...], step: int | Literal["auto"]) -> list[str]:
+    """Leads that repeat or that the step cannot reach, as far as the step is known."""
+    if step != "auto":
+        short = [f"'{-lead / UNITS_NS['s']:g}s'" for lead in leads if lead < 0 and 2 * -lead < step]
+        if short:
+            return [f"{', '.join(short)} is less than one step; need at least the step"]
+        leads = tuple(lead if lead > 0 else (2 * -lead + step) // (2 * step) for lead in leads)
+    repeated = sorted({lead for lead in leads if leads.count(lead) > 1})
+    return ["two of them are the same number of steps; need each once"] if repeated else []

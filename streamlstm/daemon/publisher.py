@@ -1,0 +1,106 @@
+"""What the engine answers, as messages: which topic, retained or not, and how surely it must arrive."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from streamlstm.codec import encode, topics
+from streamlstm.config import Config
+from streamlstm.daemon.history import History
+from streamlstm.daemon.mqtt import Link
+from streamlstm.daemon.status import Status
+from streamlstm.events import Changed, Discarded, Forecast, Opened, Output, Reason, State
+from streamlstm.kernels import KERNEL_REVISION, SOURCE_DIGEST
+
+log = logging.getLogger(__name__)
+
+MODEL_REV = f"{KERNEL_REVISION}-{SOURCE_DIGEST[:8]}"  # forecasts of the same one come from the same arithmetic
+
+
+def config_hash(config: Config) -> str:
+    """Names what the forecasts depend on, and so neither the broker nor the page."""
+    return blake2b(config.model_dump_json(exclude={"mqtt", "http"}).encode(), digest_size=8).hexdigest()
+
+
+class Publisher:
+    """Sends outputs on their way, and keeps what the page draws."""
+
+    def __init__(self, link: Link, config: Config, history: History) -> None:
+        self.published = 0  # forecasts
+        self._link = link
+        self._base = config.mqtt.base
+        self._units = {stream.name: stream.unit for stream in config.streams}
+        self._config_hash = config_hash(config)
+        self._history = history
+        self._silent: set[str] = set()  # series that are said to be offline
+        self._seen: set[Reason] = set()
+
+    def send(self, outputs: Iterable[Output], now_ns: int) -> None:
+        for output in outputs:
+            match output:
+                case Forecast():
+                    self._forecast(output, now_ns)
+                case Opened():
+                    log.info("event=series_opened series=%r stream=%r", output.series, output.stream)
+                    self._availability(output.series, "online")
+                case Changed(series, State.STALE):
+                    log.info("event=series_stale series=%r", series)
+                    self._silent.add(series)
+                    self._availability(series, "offline")
+                case Discarded():
+                    self._note(output)
+
+    def health(self, status: Status) -> None:
+        health = encode.health(
+            is_ready=status.ready,
+            why=status.why,
+            lag_s=status.lag_s,
+            oldest_unacknowledged_s=status.oldest_unacknowledged_s,
+            time_ns=status.time_ns,
+        )
+        self._link.publish(topics.bridge_health(self._base), health, qos=0, retain=True)
+
+    def info(self, status: Status) -> None:
+        info = encode.info(
+            version=status.version,
+            config_hash=self._config_hash,
+            series=len(status.report.series),
+            started_ns=status.started_ns,
+        )
+        self._link.publish(topics.bridge_info(self._base), info, retain=True)
+
+    def _forecast(self, forecast: Forecast, now_ns: int) -> None:
+        self._history.record(forecast)
+        if forecast.series in self._silent:
+            self._silent.discard(forecast.series)
+            self._availability(forecast.series, "online")
+        if not encode.is_publishable(forecast):
+            return
+        series = forecast.series
+        payload = encode.forecast(
+            forecast,
+            unit=self._units[forecast.stream],
+            issued_ns=now_ns,
+            model_rev=MODEL_REV,
+            config_hash=self._config_hash,
+        )
+        self._link.publish(topics.forecast(self._base, series), payload, retain=True)
+        # at most once is enough for a plain number that is replaced soon, and costs a third
+        self._link.publish(topics.value(self._base, series), encode.value(forecast), qos=0, retain=True)
+        self.published += 1
+
+    def _availability(self, series: str, state: str) -> None:
+        self._link.publish(topics.availability(self._base, series), state, retain=True)
+
+    def _note(self, discarded: Discarded) -> None:
+        """The first of its kind is worth a line, since it shows what is wrong; then they are only counted."""
+        if discarded.reason not in self._seen:
+            self._seen.add(discarded.reason)
+            log.warning(
+                "event=first_discarded reason=%s series=%r detail=%r",
+                discarded.reason,
+                discarded.series,
+                discarded.detail,
+            )

@@ -1,0 +1,235 @@
+"""The engine as a river forecaster: one series, no daemon. Learning and forecasting are the engine's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from math import isfinite, nan
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from river.time_series.base import Forecaster
+
+from streamlstm.config import Stream, duration_ns
+from streamlstm.engine import Engine
+from streamlstm.events import SECOND_NS, Floats, Forecast, Observation
+
+HEADS = 15  # leads that are learned; between them the path is interpolated
+
+
+class LSTMForecaster(Forecaster):
+    """An LSTM that learns a series online, by truncated backpropagation through time, with calibrated intervals.
+
+    One pass, one observation at a time, the same arithmetic as the daemon's. Up to 15 leads, spaced geometrically
+    up to the horizon, have a head of their own; the forecasts between them are interpolated. Before the model can
+    say anything it answers with the last value, and before that with zero.
+
+    The covariates are the numeric entries of the first `x`; what is new later is ignored, and what is absent or
+    None is missing. Their future (`xs`) is not made use of. A `y` of None or NaN says that there was no value.
+
+    Observations follow one another at equal steps, unless `learn_one` is given their `time`.
+
+    Parameters
+    ----------
+    horizon
+        The largest number of steps ahead that can be asked for.
+    hidden
+        Width of the hidden state.
+    truncation
+        Steps that the gradient travels back.
+    seed
+        Of the first weights.
+    layers
+        LSTM layers, one to three.
+    activation
+        Of the cell: "tanh" or "relu".
+    period
+        Up to two seasons, the shorter first: in steps (24), or as durations ("1d").
+    step
+        The spacing as a duration ("30min"). If not given: found from the times, and one second where there are none.
+    levels
+        The coverage of the intervals that are calibrated.
+    learning_rate
+        Adam's step.
+    memory
+        Past steps kept for replay.
+
+    Examples
+    --------
+    >>> from streamlstm import LSTMForecaster
+
+    >>> model = LSTMForecaster(horizon=4, hidden=8, period=4)
+    >>> for y in [10, 20, 30, 20] * 100:
+    ...     model.learn_one(y)
+    >>> [round(y) for y in model.forecast(4)]
+    [10, 20, 30, 20]
+
+    """
+
+    def __init__(
+        self,
+        horizon: int = 24,
+        hidden: int = 32,
+        truncation: int = 16,
+        seed: int = 1,
+        layers: int = 1,
+        activation: str = "tanh",
+        period: int | str | tuple[int | str, ...] | None = None,
+        step: str | None = None,
+        levels: tuple[float, ...] = (0.8, 0.95),
+        learning_rate: float = 4e-3,
+        memory: int = 5_000,
+    ) -> None:
+        self.horizon = horizon
+        self.hidden = hidden
+        self.truncation = truncation
+        self.seed = seed
+        self.layers = layers
+        self.activation = activation
+        self.period = period
+        self.step = step
+        self.levels = levels
+        self.learning_rate = learning_rate
+        self.memory = memory
+        if horizon < 1:
+            raise ValueError(f"horizon = {horizon}: need a whole number of steps from 1 on")
+        self._stream((), timed=False)  # a wrong setting is refused here, not at the first observation
+        self._names: tuple[str, ...] = ()  # of the covariates
+        self._engine: Engine | None = None
+        self._timed = False  # whether observations come with their times
+        self._taken = 0  # observations
+        self._last_y = 0.0
+        self._newest: Forecast | None = None
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
+        yield {"horizon": 4, "hidden": 4, "truncation": 4}
+        yield {"horizon": 4, "hidden": 4, "truncation": 4, "layers": 2, "activation": "relu", "period": 4}
+
+    def learn_one(self, y: float | None, x: dict[Any, Any] | None = None, time: datetime | float | None = None) -> None:
+        """Take the next observation.
+
+        Parameters
+        ----------
+        y
+            The value; None or NaN where it is missing.
+        x
+            Covariates known with it.
+        time
+            When it was: a datetime (UTC if it names no zone) or seconds since 1970. Give it always or never.
+
+        """
+        if self._engine is None:
+            self._timed = time is not None
+            self._names = _numeric(x or {})
+            self._engine = Engine((self._stream(self._names, self._timed),), seed=self.seed, max_series=1)
+        if self._timed != (time is not None):
+            raise ValueError("time: give it with every observation, or with none")
+        self._taken += 1
+        at = self._taken * self._step_ns if time is None else _ns(time)
+        value = nan if y is None else float(y)
+        values = (value, *(_covariate(x, name) for name in self._names))
+        for output in self._engine.feed([Observation("y", "y", at, values, position=self._taken)]):
+            if isinstance(output, Forecast):
+                self._newest = output
+        if isfinite(value):
+            self._last_y = value
+
+    def forecast(self, horizon: int, xs: Sequence[dict[Any, Any]] | None = None) -> list[float]:
+        """Return the forecasts of the next steps. The future covariates `xs` are not made use of."""
+        self._check(horizon, xs)
+        return self._path(self._newest.yhat if self._newest else None, horizon)
+
+    def forecast_interval(
+        self, horizon: int, level: float = 0.8, xs: Sequence[dict[Any, Any]] | None = None
+    ) -> list[tuple[float, float]]:
+        """Return (lower, upper) for each of the next steps; both the last value before there is an interval."""
+        self._check(horizon, xs)
+        if level not in self.levels:
+            raise ValueError(f"level = {level}: need one of those that are calibrated, {self.levels}")
+        q = self.levels.index(level)
+        lower = self._path(self._newest.lower[q] if self._newest else None, horizon)
+        upper = self._path(self._newest.upper[q] if self._newest else None, horizon)
+        return list(zip(lower, upper, strict=True))
+
+    def _path(self, heads: Floats | None, horizon: int) -> list[float]:
+        """From the leads that are learned to every step of the horizon."""
+        if self._newest is None or heads is None or not np.isfinite(heads).all():
+            return [self._last_y] * horizon
+        path: list[float] = np.interp(np.arange(1, horizon + 1), self._newest.leads, heads).tolist()
+        return path
+
+    def _check(self, horizon: int, xs: Sequence[dict[Any, Any]] | None) -> None:
+        if not 1 <= horizon <= self.horizon:
+            raise ValueError(f"horizon = {horizon}: this model was made for 1 to {self.horizon} steps")
+        if xs is not None and len(xs) != horizon:
+            raise ValueError(f"xs has {len(xs)} entries: need one for each of the {horizon} steps")
+
+    @property
+    def _step_ns(self) -> int:
+        return SECOND_NS if self.step is None else _duration(self.step)
+
+    def _stream(self, names: Sequence[str], timed: bool) -> Stream:
+        """The settings of the engine's one stream."""
+        found = timed and self.step is None
+        periods = (self.period,) if isinstance(self.period, int | str) else self.period or ()
+        if found and any(isinstance(period, int) for period in periods):
+            raise ValueError(f"period = {self.period} counts steps: with times, give `step` too, or '1d' as the period")
+        try:
+            return Stream.model_validate(
+                {
+                    "name": "y",
+                    "topic": "y",
+                    "format": "json",
+                    "value": ("y", *(f"x{i}" for i in range(len(names)))),
+                    "step": "auto" if found else f"{self._step_ns}ns",
+                    "seasons": tuple(p if isinstance(p, str) else f"{p * self._step_ns}ns" for p in periods),
+                    "leads": heads(self.horizon),
+                    "levels": self.levels,
+                    "model": {
+                        "hidden": self.hidden,
+                        "layers": self.layers,
+                        "truncation": self.truncation,
+                        "activation": self.activation,
+                        "learning_rate": self.learning_rate,
+                        "memory": self.memory,
+                    },
+                }
+            )
+        except ValidationError as error:
+            raise ValueError("; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())) from error
+
+
+def heads(horizon: int) -> tuple[int, ...]:
+    """The leads that get a head of their own: the first and the last, and geometrically spaced ones between.
+
+    >>> heads(24)
+    (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 24)
+    """
+    return tuple(int(lead) for lead in np.unique(np.geomspace(1, horizon, HEADS).round()))
+
+
+def _numeric(x: dict[Any, Any]) -> tuple[Any, ...]:
+    """The names of the entries that are numbers, or may be, sorted."""
+    return tuple(sorted((name for name, value in x.items() if value is None or isinstance(value, Real)), key=str))
+
+
+def _covariate(x: dict[Any, Any] | None, name: Any) -> float:
+    value = (x or {}).get(name)
+    return float(value) if isinstance(value, Real) else nan
+
+
+def _ns(time: datetime | float) -> int:
+    if isinstance(time, datetime):
+        aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+        since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+        return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
+    return round(time * SECOND_NS)
+
+
+def _duration(text: str) -> int:
+    found = duration_ns(text)
+    assert isinstance(found, int)
+    return found

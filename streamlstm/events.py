@@ -1,0 +1,137 @@
+"""The nouns: what comes in from a host, and what the engine answers. Values only; nothing here acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+SECOND_NS = 1_000_000_000
+BEGINNING = -(2**63)  # before any event time
+
+
+class Reason(StrEnum):
+    """Why a message was not learned from. A closed list: it is the label of a metric."""
+
+    MALFORMED = "malformed"  # not the format that was promised
+    NOT_UTF8 = "not_utf8"
+    OVERSIZED = "oversized"  # longer than limits.payload
+    TOO_DEEP = "too_deep"  # nested beyond what any sensor sends
+    DUPLICATE_KEY = "duplicate_key"  # one JSON object names a key twice
+    MISSING_FIELD = "missing_field"  # the key path leads nowhere
+    WRONG_TYPE = "wrong_type"  # found, but no number and not in the map
+    NOT_FINITE = "not_finite"  # an infinity, or too large to compute with
+    OUT_OF_BOUNDS = "out_of_bounds"  # outside the stream's physical bounds
+    BAD_TIME = "bad_time"  # the time cannot be read
+    BEFORE_1970 = "before_1970"
+    FUTURE = "future"  # further ahead of its arrival than the stream allows
+    LATE = "late"  # behind what has already been learned
+    DUPLICATE = "duplicate"  # this series already has a value at this time
+    RETAINED = "retained"  # an old message that the broker kept
+    UNKNOWN_TOPIC = "unknown_topic"  # matches no stream
+    BAD_NAME = "bad_name"  # the topic cannot name a series
+    SERIES_LIMIT = "series_limit"  # a new series beyond limits.max_series
+
+
+class State(StrEnum):
+    """How a series stands, as published."""
+
+    WARMING = "warming"  # too few observations to forecast
+    ACTIVE = "active"  # the learned model is published
+    FALLBACK = "fallback"  # at most leads a naive forecast is better, and is published instead
+    STALE = "stale"  # nothing has come for longer than the stream's gap
+    GAP = "gap"  # the newest reading was missing
+
+
+class Arrival(NamedTuple):
+    """One message, as the host received it."""
+
+    topic: str
+    payload: bytes
+    received_ns: int
+    position: int = 0  # the host's sequence number
+    retained: bool = False
+
+
+class Observation(NamedTuple):
+    """What one message says of one series. A missing value is NaN."""
+
+    series: str
+    stream: str  # the configured stream's name, placeholders and all
+    time_ns: int
+    values: tuple[float, ...]  # the target first, then its covariates, in the order of the configuration
+    position: int = 0
+    received_ns: int = 0  # 0: no clock beside the event time, as in recorded data
+
+
+class Discarded(NamedTuple):
+    """A message, or an observation, that ends here."""
+
+    series: str  # "" where the message did not get as far as naming one
+    time_ns: int
+    reason: Reason
+    detail: str = ""  # for a person: where, what was found, what is needed
+
+
+class Tick(NamedTuple):
+    """The host's clock, so that what waits can end its waiting."""
+
+    time_ns: int
+
+
+class Opened(NamedTuple):
+    """A series was seen for the first time."""
+
+    series: str
+    stream: str
+
+
+class Changed(NamedTuple):
+    """A series' state changed without a forecast."""
+
+    series: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """All that is said of one series after one observation. L leads, Q levels; values in the series' own unit.
+
+    Where nothing honest can be said yet, `state` is WARMING and the arrays of the forecast hold NaN.
+    """
+
+    series: str
+    stream: str
+    position: int
+    origin_ns: int
+    step_ns: int
+    y: float  # the observation; NaN where it was missing
+    leads: tuple[int, ...]  # in steps (L,)
+    levels: tuple[float, ...]  # nominal coverage (Q,)
+    yhat: Floats  # (L,)
+    lower: Floats  # (Q, L)
+    upper: Floats  # (Q, L)
+    lstm: Floats  # the LSTM alone (L,)
+    seasonal: Floats  # the seasonal naive forecast (L,); NaN before a season has been seen
+    sources: tuple[str, ...]  # whose forecast is published at each lead: lstm, persistence or seasonal (L,)
+    skill_persistence: Floats  # 1 - MAE/MAE(persistence), running (L,); NaN before it is known
+    skill_seasonal: Floats  # the same against the seasonal naive (L,)
+    absolute_error: Floats  # running mean absolute error of what was published (L,)
+    coverage: Floats  # share of actuals inside the interval, running (Q, L)
+    anomaly_score: float  # 0 to 1 usual, above 1 rare; NaN before it is known
+    state: State
+    n_seen: int  # observations learned from
+
+    @property
+    def times_ns(self) -> tuple[int, ...]:
+        """When each forecast is for."""
+        return tuple(self.origin_ns + lead * self.step_ns for lead in self.leads)
+
+
+Input = Observation | Discarded | Tick
+Output = Forecast | Discarded | Opened | Changed

@@ -1,0 +1,58 @@
+"""Arithmetic on arrays, compiled by numba, and nothing else: no state of their own, no clock, no dice.
+
+Every kernel takes its state and scratch as arguments and answers to a slow float64 twin in `tests/reference.py`.
+
+Numba's disk cache looks at the file of the function itself, not at the files of the functions it calls, and would go on
+running old arithmetic after an edit elsewhere. So its folder is named by a digest of all compiled sources and of the
+versions that shape the machine code. That must happen before the first decorator runs, hence here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numba
+
+KERNEL_REVISION = 1  # goes up with every change of arithmetic; part of every payload's model_rev
+
+_ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "model")
+
+
+def _digest() -> str:
+    digest = blake2b(digest_size=8)
+    for room in _ROOMS:
+        for source in sorted(room.glob("*.py")):
+            digest.update(source.read_bytes())
+    for package in ("numba", "llvmlite", "numpy"):
+        digest.update(version(package).encode())
+    return digest.hexdigest()
+
+
+SOURCE_DIGEST = _digest()
+_base = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else Path.home() / ".cache" / "streamlstm"
+numba.config.CACHE_DIR = str(_base / SOURCE_DIGEST)
+
+# What may be reordered without touching NaN guards: `fastmath=True` would make isfinite() always true.
+FLAGS = {"contract", "nsz", "arcp", "afn"}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function that is inlined into its caller, so that the caller's constant sizes reach its loops."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FLAGS, forceinline=True)(function)
+
+
+def stage(function: Callable[..., Any]) -> Any:
+    """Compile a function that stays a function: one that is long, or called from two places.
+
+    Its sizes are constants all the same where they come from the types of its arguments: the fixed shapes of records.
+    """
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FLAGS, cache=True)(function)
+
+
+def reduction(function: Callable[..., Any]) -> Any:
+    """The same for sums whose order is free: these only vectorise when they may be reassociated."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath=FLAGS | {"reassoc"}, forceinline=True)(function)

@@ -1,0 +1,60 @@
+"""Intervals: the scale of the error to come, and quantiles of error over scale, both learned from matured forecasts.
+
+The tracked quantile is Gibbs and Candès' adaptive conformal inference (2021) in its quantile form, but each side of each
+level by itself, and in units of a scale that looks ahead: error size now, at shorter leads, and usual in that slot.
+Twins in `tests/reference.py`. X scale features.
+"""
+
+from __future__ import annotations
+
+import math
+
+from streamlstm.kernels import kernel
+
+SLOW, FAST, LIFE = 0.002, 0.1, 0.0005  # rates of the running mean errors
+FEATURES = 5
+START = (0.4, 0.1, 0.7, 0.2, 0.3)  # of the exponents: fast/slow, the first lead's, short season, long season, shorter lead
+RATE = 0.02
+RANGE = 3.0  # the scale stays within e^±RANGE of the slow mean
+
+
+@kernel
+def laplace(tau):
+    """Quantile of the Laplace distribution whose mean absolute value is 1: where tracking starts."""
+    return math.log(2.0 * tau) if tau < 0.5 else -math.log(2.0 * (1.0 - tau))
+
+
+@kernel
+def error_sizes(size, n, e):
+    """Take |e| of the n-th label into the running means: size (3,) = life-long, slow and fast, in the series' unit."""
+    size[0] += max(LIFE, 1.0 / n) * (e - size[0])
+    usual = min(e, max(8.0 * size[1], 2.0 * size[0]))  # one wild error must not widen weeks of intervals
+    size[1] += max(SLOW, 1.0 / n) * (usual - size[1])
+    size[2] += max(FAST, 1.0 / n) * (usual - size[2])
+
+
+@kernel
+def scale(size, exponents, x):
+    """The scale of the error to come: S = s₀ exp(clip(θᵀx)), s₀ = max(slow, life/20). x (X,) centred log ratios."""
+    base = max(size[1], 0.05 * size[0])
+    log_ratio = 0.0
+    for j in range(FEATURES):
+        log_ratio += exponents[j] * x[j]
+    return max(base * math.exp(min(max(log_ratio, -RANGE), RANGE)), 0.05 * size[0])
+
+
+@kernel
+def learn_scale(exponents, squares, x, ratio):
+    """Move the exponents by one matured ratio |e|/S: gradient of log S + |e|/S, with AdaGrad's step. All (X,)."""
+    pull = 1.0 - min(ratio, 5.0)
+    for j in range(FEATURES):
+        g = pull * x[j]
+        squares[j] += g * g
+        exponents[j] -= RATE * g / math.sqrt(1.0 + squares[j])
+
+
+@kernel
+def track(q, tau, r, n, lead):
+    """The quantile after one more ratio r = (y - F)/S: q + a (τ - 1[r < q])."""
+    a = max(max(0.003, 0.05 * min(1.0, 8.0 / lead)), 0.5 / (n + 10.0))
+    return q + a * (tau - (1.0 if r < q else 0.0))

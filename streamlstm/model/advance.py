@@ -1,0 +1,170 @@
+"""Advance: record what came, move scales and profiles, and take the cell one step on. Numba code.
+
+An imputed step (mask 0) moves the hidden state and nothing else: no scale, no profile, no weight learns from it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from streamlstm.kernels import kernel, linear, lstm, stage
+from streamlstm.kernels.season import settle_slot, slot
+from streamlstm.model.features import LINEAR_UNIT, features, floored, regressors
+from streamlstm.model.learn import STATE_UNIT, first_cell, upper_cell
+from streamlstm.model.settle import running
+from streamlstm.model.state import (
+    COUNT,
+    CYCLE,
+    INPUT_MEAN,
+    INPUT_SEEN,
+    INPUT_SQUARE,
+    INPUT_VARIANCE,
+    LATEST,
+    PROFILE,
+    shape,
+)
+
+PROFILE_RATES = (0.06, 0.15)  # of the shorter and the longer season's profile
+DIFFERENCE_RATE = 0.001
+INPUT_RATE = 0.001
+PROFILE_ERROR_RATE = 0.002
+WILD = 10.0  # differences beyond so many RMS differences count as so many
+
+
+@kernel
+def record(s, m, plan, k, y, real, civil, inputs):
+    """Put step k into raw memory. y: the observation, or what stands in for it."""
+    memory = plan.memory
+    place = k % memory
+    m.past_y[place] = y
+    m.past_mask[place] = 1 if real else 0
+    m.past_time[place] = civil
+    for j in range(plan.inputs):
+        m.past_inputs[place, j] = inputs[j]
+    m.past_linear[place][:] = 0
+    if k == 0:
+        s.first = 0
+    s.first = max(s.first, k - memory + 1)
+
+
+@stage
+def advance(s, m, plan, work, k, y, real, lead, civil):
+    """One step of everything that is not a weight. lead: steps since the last observation."""
+    n = shape(s, work, plan)
+    if real:
+        measure(s, m, n, plan, k, y, lead, civil)
+    take_scales(s, plan, work.scales)
+    regress(s, m, plan, work, k, real)
+    keep_state(s, m, plan, k)
+    features(work.first[0][: n.features], s, m, plan, work, k)
+    H, F = n.hidden, n.features
+    a = work.first[0]
+    a[F:] = s.hidden_state[0]
+    w, b, p = first_cell(s.average, n)
+    lstm.step(w, b, p, a, s.cell_state[0], work.z, n.relu)
+    s.hidden_state[0][:] = a[F:]
+    for layer in range(1, n.layers):
+        up = work.upper[0][0]
+        up[:H] = s.hidden_state[layer - 1]
+        up[H:] = s.hidden_state[layer]
+        w, b, p = upper_cell(s.average, n, layer)
+        lstm.step(w, b, p, up, s.cell_state[layer], work.z, n.relu)
+        s.hidden_state[layer][:] = up[H:]
+    s.index = k
+
+
+@kernel
+def measure(s, m, n, plan, k, y, lead, civil):
+    """Running scales and profiles, from a real observation only."""
+    s.seen += 1
+    if s.seen == 1:
+        s.mean, s.lowest, s.highest = y, y, y
+    elif lead == 1:
+        difference = abs(y - s.y)
+        if s.seen > 30 and s.square_difference > 0.0:
+            difference = min(difference, WILD * math.sqrt(s.square_difference))
+        s.square_difference = running(s.square_difference, difference * difference, s.seen, DIFFERENCE_RATE)
+    rate = max(plan.rate, 1.0 / s.seen)
+    from_mean = y - s.mean
+    s.mean += rate * from_mean
+    s.variance = (1.0 - rate) * (s.variance + rate * from_mean * from_mean)
+    s.lowest, s.highest = min(s.lowest, y), max(s.highest, y)
+    s.y = y
+    at0 = slot(civil, plan.season_ns[0], m.season_0.shape[1])
+    at1 = slot(civil, plan.season_ns[1], m.season_1.shape[1])
+    if n.seasons > 0:
+        into_season(s, m.season_0, 0, at0, y)
+    if n.seasons > 1:
+        into_season(s, m.season_1, 1, at1, y)
+    for j in range(n.inputs):
+        value = m.past_inputs[k % plan.memory, j]
+        if not math.isnan(value):
+            last = m.past_inputs[(k - 1) % plan.memory, j] if k > s.first else math.nan
+            into_input(s.inputs[j], value, last)
+
+
+@kernel
+def into_season(s, season, which, at, y):
+    """Take y into its slot of a season, and its error into the profile's."""
+    if season[COUNT, at] > 0.0:
+        s.profile_error[which] = running(s.profile_error[which], abs(y - season[PROFILE, at]), s.seen, PROFILE_ERROR_RATE)
+    settle_slot(season[PROFILE], season[COUNT], season[LATEST], at, y, PROFILE_RATES[which])
+
+
+@kernel
+def into_input(scale, value, last):
+    """Running mean, variance and mean square difference of one covariate (4,)."""
+    scale[INPUT_SEEN] += 1.0
+    rate = max(INPUT_RATE, 1.0 / scale[INPUT_SEEN])
+    away = value - scale[INPUT_MEAN]
+    if scale[INPUT_SEEN] == 1.0:
+        scale[INPUT_MEAN] = value
+        return
+    scale[INPUT_MEAN] += rate * away
+    scale[INPUT_VARIANCE] = (1.0 - rate) * (scale[INPUT_VARIANCE] + rate * away * away)
+    if not math.isnan(last):
+        scale[INPUT_SQUARE] += rate * ((value - last) * (value - last) - scale[INPUT_SQUARE])
+
+
+@kernel
+def take_scales(s, plan, scales):
+    """scales (3+L,): mean, deviation, RMS difference, RMS of persistence's error at each lead; all safe to divide by."""
+    scales[0] = s.mean
+    scales[1] = floored(math.sqrt(s.variance), s.mean)
+    scales[2] = floored(math.sqrt(s.square_difference), s.mean)
+    for j in range(s.labels.shape[0]):
+        if s.labels[j] > 0:
+            scales[3 + j] = floored(math.sqrt(s.lead_square[j]), s.mean)
+        else:  # a random walk's, until the first label
+            scales[3 + j] = scales[2] * math.sqrt(plan.leads[j] * 1.0)
+
+
+@stage
+def regress(s, m, plan, work, k, real):
+    """The linear branch's forecasts of step k into memory; its gain, too, when the step is real."""
+    n = shape(s, work, plan)
+    regressors(work.x, s, m, plan, work, k)
+    if real:
+        linear.gain(s.covariance, work.x, work.px, work.gain)
+        kept = m.pending_gain[k % plan.pending]
+        for j in range(n.regressors):
+            kept[0, j] = work.gain[j]
+            kept[1, j] = work.x[j]
+    row = m.past_linear[k % plan.memory]
+    for j in range(n.leads):
+        value = linear.inner(s.coefficients[j], work.x) * LINEAR_UNIT
+        row[j] = int(math.floor(min(max(value, -120.0), 120.0) + 0.5))
+
+
+@kernel
+def keep_state(s, m, plan, k):
+    """Every eighth step, the hidden and cell state before it: where a replayed window starts. 16 bits each."""
+    if k % CYCLE != 0:
+        return
+    H = s.hidden_state.shape[1]
+    kept = m.past_states[(k // CYCLE) % (plan.memory // CYCLE)]
+    for layer in range(s.hidden_state.shape[0]):
+        for j in range(H):
+            h, c = s.hidden_state[layer, j] * STATE_UNIT, s.cell_state[layer, j] * STATE_UNIT
+            kept[layer, j] = int(min(max(h, -32760.0), 32760.0))
+            kept[layer, H + j] = int(min(max(c, -32760.0), 32760.0))

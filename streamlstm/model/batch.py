@@ -1,0 +1,79 @@
+"""One call into the compiled code for many observations: what goes in and what comes out, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamlstm.config import Stream
+from streamlstm.events import Floats
+from streamlstm.model.arena import Layout, Rows
+from streamlstm.model.forecaster import columns, feed
+from streamlstm.model.state import work_dtype
+
+
+class Step(NamedTuple):
+    """One observation, ready to be learned: its slot, and the gap before it."""
+
+    slot: int
+    time_ns: int
+    civil_ns: int
+    missed: int
+    reset: bool
+    values: tuple[float, ...]
+    position: int
+
+
+class Learner:
+    """All series of one stream and one rhythm: their rows, and what the compiled code needs besides."""
+
+    def __init__(self, stream: Stream, layout: Layout) -> None:
+        self.layout = layout
+        self.rows = Rows(layout)
+        self.columns = columns(layout.sizes.leads, layout.sizes.levels)
+        self._plan = layout.plan(stream)
+        self._work = np.zeros(1, work_dtype(layout.sizes))
+        self._work["no_inputs"] = np.nan
+        self._levels = np.array(stream.levels)
+
+    def take(self, steps: Sequence[Step]) -> Floats:
+        """Learn the steps in order; each gives one output row (see `columns`)."""
+        out = np.full((len(steps), self.columns["all"].stop), np.nan)
+        chunks: dict[int, list[int]] = {}
+        for number, step in enumerate(steps):
+            chunks.setdefault(step.slot // self.rows.per_chunk, []).append(number)
+        for chunk, numbers in chunks.items():
+            # rows of one series stay in order; what other series do does not matter to it
+            out[numbers] = self._call(chunk, [steps[number] for number in numbers])
+        return out
+
+    def compile(self) -> None:
+        """Have the machine code ready. Types decide it, not values: no row is touched."""
+        if not self.rows.chunks:
+            self.rows.reserve()
+        self._call(0, [])
+
+    def _call(self, chunk: int, steps: Sequence[Step]) -> Floats:
+        size = len(steps)
+        out = np.empty((size, self.columns["all"].stop))
+        feed(
+            *self.rows.views[chunk],
+            self._plan,
+            self._work,
+            self._levels,
+            _whole([step.slot % self.rows.per_chunk for step in steps]),
+            _whole([(step.time_ns, step.civil_ns) for step in steps]).reshape(size, 2),
+            _whole([step.missed for step in steps]),
+            np.array([step.reset for step in steps], np.bool_),
+            np.array([step.values for step in steps], np.float64).reshape(size, 1 + self.layout.inputs),
+            _whole([step.position for step in steps]),
+            out,
+        )
+        return out
+
+
+def _whole(numbers: Sequence[object]) -> NDArray[np.int64]:
+    return np.array(numbers, np.int64)
