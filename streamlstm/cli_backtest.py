@@ -84,7 +84,7 @@ def run(request: Request, stdout: Console, stderr: Console) -> None:
     if request.first_row >= len(rows):
         raise OptionError(f"--from {request.first_row}: the file has {len(rows)} rows, counted from 0")
     rivals = _rivals(request, stream, [row for row in rows if isinstance(row, Row)])
-    stderr.print("compiling the kernels: some seconds the first time", style="dim")
+    stderr.print("compiling the kernels: up to a minute the first time", style="dim")
     with progress_bar(stderr) as bar:
         result = backtest(
             bar.track(rows, description="one pass"),
@@ -173,6 +173,7 @@ def _document(request: Request, result: Result, seconds: float) -> dict[str, obj
         "rows": result.rows,
         "observations": result.observations,
         "discarded": dict(result.discarded),
+        "held": result.held,
         "seconds": seconds,
         "us_per_observation": scores.plain(result.us_per_observation),
         **scores.document(result.scores),
@@ -204,6 +205,10 @@ def _show(request: Request, result: Result, seconds: float, console: Console) ->
         console.print(f"discarded: {reasons}", style="yellow")
         if result.first_problem:
             console.print(f"the first: {result.first_problem}", markup=False, highlight=False)
+    if result.held:
+        console.print(
+            f"{result.held:,} held: the step is not found yet, or they waited for earlier ones", style="yellow"
+        )
     if not any(score.n for score in result.scores):
         console.print("no forecast has met its observation: the series is too short", style="yellow")
     for path in filter(None, (request.out, request.plot)):

@@ -235,6 +235,7 @@ class Engine:
             cross = bridge if rhythm.regular else bridge_event
             missed, _, reset = cross(member.last_ns, obs.time_ns, rhythm.step_ns, member.stream.gap)
             reset = reset or missed > min(MOST_WALKED, learner.layout.memory // 2)
+            missed = 0 if reset else missed  # what was forgotten need not be walked
         member.last_ns = obs.time_ns
         civil_ns = self._civil[member.stream.name].of(obs.time_ns)
         return Step(member.slot, obs.time_ns, civil_ns, missed, reset, obs.values, obs.position)

@@ -35,6 +35,7 @@ class Result:
     rows: int  # of the file
     observations: int  # taken by the engine, of all targets
     discarded: Mapping[str, int]
+    held: int  # by the engine to the end: for an earlier one, or for the step to be found
     first_problem: str  # of a row that was discarded; "" where none was
     engine_seconds: float
     levels: tuple[float, ...]
@@ -96,7 +97,8 @@ def backtest(
                     discarded[output.reason] += 1
     pairs = {name: ledger.pairs() for name, ledger in ledgers.items()}
     scores = tuple(score(name, lead, p, stream.levels) for name, by in pairs.items() for lead, p in by.items())
-    return Result(rows, taken, dict(discarded), first_problem, seconds, stream.levels, pairs, scores)
+    held = engine.report().held
+    return Result(rows, taken, dict(discarded), held, first_problem, seconds, stream.levels, pairs, scores)
 
 
 class _Ledger:

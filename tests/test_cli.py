@@ -86,7 +86,7 @@ def test_json_is_one_document_on_stdout_with_the_promised_names(call, data, conf
     found = json.loads(out)
     assert code == 0
     assert set(found) == {
-        "file", "rows", "observations", "discarded", "seconds", "us_per_observation", "leads", "rivals",
+        "file", "rows", "observations", "discarded", "held", "seconds", "us_per_observation", "leads", "rivals",
     }  # fmt: skip
     assert [lead["lead"] for lead in found["leads"]] == [1, 5]
     assert set(found["leads"][0]) == {
@@ -302,7 +302,7 @@ def test_a_daemon_with_a_bad_config_leaves_with_code_1(call, config):
 @pytest.mark.system
 def test_the_demo_shows_where_to_look_and_sums_up():
     process = started("demo", "--seconds", 8)
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=480)
     assert process.returncode == 0, err
     assert re.search(r"the page: http://127\.0\.0\.1:\d+", out)
     received, learned = map(int, re.search(r"(\d+) readings received, (\d+) learned", out).groups())

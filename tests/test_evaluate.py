@@ -19,7 +19,7 @@ from streamlstm.rivals import River, SeasonalNaive, find_period, holt_winters, s
 from streamlstm.scores import OURS, PERSISTENCE, document, predictions
 
 HOUR = 3600 * SECOND_NS
-SMALL = {"hidden": 4, "truncation": 4, "memory": 64, "replay": 1}
+SMALL = {"hidden": 4, "truncation": 4, "memory": 64}  # the sizes of test_cli too: each new one is compiled anew
 
 
 def stream(**settings):
@@ -134,7 +134,13 @@ def test_every_row_is_taken_or_discarded_with_a_reason():
     rows = [row._replace(number=i) for i, row in enumerate(rows)]
     result = run(rows)
     assert result.discarded == {"duplicate": 1, "late": 1}
-    assert result.rows == 62 == result.observations + sum(result.discarded.values())
+    assert result.rows == 62 == result.observations + sum(result.discarded.values()) + result.held
+
+
+def test_rows_too_few_to_find_the_step_are_held():
+    result = run(table(wave(5)), step="auto")
+    assert (result.rows, result.observations, result.held) == (5, 0, 5)
+    assert result.scores == ()
 
 
 def test_each_target_is_a_series_of_its_own():

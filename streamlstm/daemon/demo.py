@@ -120,7 +120,7 @@ class _Stage:
         """What is going on now."""
         status = self.daemon.status()
         if not self.is_playing:
-            return Text(f"{status.why}: some seconds the first time", style="dim")
+            return Text(f"{status.why}: up to a minute the first time", style="dim")
         ended = "the recording has ended, the page stays: Ctrl-C ends the demo"
         going = f"{self._sent:,} of {len(self._rows):,} readings replayed, {self._speed:,.0f} times as fast"
         state = Text(ended if self._sent == len(self._rows) else going, style="dim")

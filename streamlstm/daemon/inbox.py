@@ -1,8 +1,8 @@
 """Where messages wait between paho's thread, which fills it, and the engine's, which empties it.
 
 Back-pressure. The inbox is bounded. When it is full, paho's thread waits and stops reading the socket, and the broker
-holds the rest. QoS 1 rarely comes to that: a broker sends only so many unacknowledged messages (the link asks for at
-most an inbox full), and none of them is ever dropped here. QoS 0 knows no window. A burst is held back in the same
+holds the rest. QoS 1 rarely comes to that: a broker sends only so many unacknowledged messages (the link asks for a
+small window), and none of them is ever dropped here. QoS 0 knows no window. A burst is held back in the same
 way, for a while; what floods us for longer would only queue up before the answers to our pings, until the broker seems
 dead, and we to it. So from then on QoS 0 messages that find the inbox full are dropped and counted, until it is half
 empty again.

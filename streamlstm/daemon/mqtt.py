@@ -30,6 +30,7 @@ from streamlstm.events import SECOND_NS, Arrival
 
 log = logging.getLogger(__name__)
 
+WINDOW = 512  # unacknowledged messages we ask for: what a lost connection brings again, and two batches of the engine
 IN_FLIGHT = 20  # publications without an answer: what mosquitto allows
 IN_HAND = 200  # of them with paho, so that its thread never waits for ours
 KEPT = 10_000  # publications that wait for the broker to come back; the oldest give way
@@ -97,7 +98,7 @@ class Link:
         if self._is_v5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = min(self._settings.session // SECOND_NS, FOREVER_S)
-            properties.ReceiveMaximum = min(self._settings.inbox, 0xFFFF)
+            properties.ReceiveMaximum = min(self._settings.inbox, WINDOW)
             keywords = {"clean_start": False, "properties": properties}
         self._client.connect_async(self.endpoint.host, self.endpoint.port, self._keepalive_s, **keywords)
         self._client.loop_start()

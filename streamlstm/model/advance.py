@@ -32,54 +32,55 @@ WILD = 10.0  # differences beyond so many RMS differences count as so many
 
 
 @kernel
-def record(s, m, plan, k, y, real, civil, inputs):
-    """Put step k into raw memory. y: the observation, or what stands in for it."""
+def record(s, m, plan, k, y, real, civil):
+    """Put step k into raw memory, without inputs. y: the observation, or what stands in for it."""
     memory = plan.memory
     place = k % memory
     m.past_y[place] = y
     m.past_mask[place] = 1 if real else 0
     m.past_time[place] = civil
     for j in range(plan.inputs):
-        m.past_inputs[place, j] = inputs[j]
-    m.past_linear[place][:] = 0
+        m.past_inputs[place, j] = math.nan
+    for j in range(m.past_linear.shape[1]):
+        m.past_linear[place, j] = 0
     if k == 0:
         s.first = 0
     s.first = max(s.first, k - memory + 1)
 
 
 @stage
-def advance(s, m, plan, work, k, y, real, lead, civil):
-    """One step of everything that is not a weight. lead: steps since the last observation."""
+def advance(s, m, plan, work, k, y, real, alone, civil):
+    """One step of everything that is not a weight. alone: the step before it was an observation, too."""
     n = shape(s, work, plan)
     if real:
-        measure(s, m, n, plan, k, y, lead, civil)
+        measure(s, m, n, plan, k, y, alone, civil)
     take_scales(s, plan, work.scales)
     regress(s, m, plan, work, k, real)
     keep_state(s, m, plan, k)
     features(work.first[0][: n.features], s, m, plan, work, k)
     H, F = n.hidden, n.features
     a = work.first[0]
-    a[F:] = s.hidden_state[0]
+    lstm.put(s.hidden_state[0], a[F:])
     w, b, p = first_cell(s.average, n)
     lstm.step(w, b, p, a, s.cell_state[0], work.z, n.relu)
-    s.hidden_state[0][:] = a[F:]
+    lstm.put(a[F:], s.hidden_state[0])
     for layer in range(1, n.layers):
         up = work.upper[0][0]
-        up[:H] = s.hidden_state[layer - 1]
-        up[H:] = s.hidden_state[layer]
+        lstm.put(s.hidden_state[layer - 1], up)
+        lstm.put(s.hidden_state[layer], up[H:])
         w, b, p = upper_cell(s.average, n, layer)
         lstm.step(w, b, p, up, s.cell_state[layer], work.z, n.relu)
-        s.hidden_state[layer][:] = up[H:]
+        lstm.put(up[H:], s.hidden_state[layer])
     s.index = k
 
 
 @kernel
-def measure(s, m, n, plan, k, y, lead, civil):
+def measure(s, m, n, plan, k, y, alone, civil):
     """Running scales and profiles, from a real observation only."""
     s.seen += 1
     if s.seen == 1:
         s.mean, s.lowest, s.highest = y, y, y
-    elif lead == 1:
+    elif alone:
         difference = abs(y - s.y)
         if s.seen > 30 and s.square_difference > 0.0:
             difference = min(difference, WILD * math.sqrt(s.square_difference))

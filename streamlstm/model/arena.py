@@ -180,9 +180,20 @@ class Rows:
     def reserve(self) -> None:
         """Room for one more chunk of series. Zero pages: memory is taken as rows are used."""
         chunk = np.zeros((self.per_chunk, self.layout.row_bytes), np.uint8)
-        records = np.ndarray(self.per_chunk, record(self.layout.sizes), chunk, strides=(self.layout.row_bytes,))
         self.chunks.append(chunk)
-        self.views.append(Views(records, *(chunk.view(t) for t in ("f8", "i8", "f4", "i2", "i1"))))
+        self.views.append(self._views(chunk))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles keep the bytes; the views are made anew, or they would no longer be views."""
+        return {name: value for name, value in self.__dict__.items() if name != "views"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.views = [self._views(chunk) for chunk in self.chunks]
+
+    def _views(self, chunk: NDArray[np.uint8]) -> Views:
+        records = np.ndarray(self.per_chunk, record(self.layout.sizes), chunk, strides=(self.layout.row_bytes,))
+        return Views(records, *(chunk.view(t) for t in ("f8", "i8", "f4", "i2", "i1")))
 
     def _fill(self, slot: int, birth: bytes) -> None:
         """What is not zero at birth. Glorot's uniform for the cells, zero for biases, peepholes and heads.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamlstm.config import Stream
 from streamlstm.events import Floats
 from streamlstm.model.arena import Layout, Rows
-from streamlstm.model.forecaster import columns, feed
+from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.state import work_dtype
 
 
@@ -36,7 +36,6 @@ class Learner:
         self.columns = columns(layout.sizes.leads, layout.sizes.levels)
         self._plan = layout.plan(stream)
         self._work = np.zeros(1, work_dtype(layout.sizes))
-        self._work["no_inputs"] = np.nan
         self._levels = np.array(stream.levels)
 
     def take(self, steps: Sequence[Step]) -> Floats:
@@ -48,6 +47,13 @@ class Learner:
         for chunk, numbers in chunks.items():
             # rows of one series stay in order; what other series do does not matter to it
             out[numbers] = self._call(chunk, [steps[number] for number in numbers])
+        return out
+
+    def path(self, slot: int, steps: int) -> Floats:
+        """The forecasts 1 ... `steps` steps from a series' last step: between the leads along the seasonal profile."""
+        out = np.empty(steps)
+        chunk, row = divmod(slot, self.rows.per_chunk)
+        path(*self.rows.views[chunk], self._plan, self._work, row, out)
         return out
 
     def compile(self) -> None:

@@ -10,7 +10,7 @@ import math
 from streamlstm.kernels import stage
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
-from streamlstm.model.learn import learn
+from streamlstm.model.learn import schedule, update, window
 from streamlstm.model.settle import settle
 from streamlstm.model.state import P_PUBLISHED, carve, shape
 
@@ -48,57 +48,57 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, levels, rows, times, missed,
     plan, work = plans[0], works[0]
     for b in range(rows.shape[0]):
         r = rows[b]
-        s, m = records[r], carve(f8[r], i8[r], f4[r], i2[r], i1[r], shape(records[r], work, plan), plan)
+        s = records[r]
+        m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], shape(s, work, plan), plan)
         y, civil = values[b, 0], times[b, 1]
-        out[b, :] = math.nan
         real = not math.isnan(y)
-        s.position = positions[b]
-        s.time_ns = times[b, 0]
+        for j in range(out.shape[1]):
+            out[b, j] = math.nan
+        s.position, s.time_ns = positions[b], times[b, 0]
         if not real:
             s.missing += 1
             if s.index < 0:
                 continue  # not even a value to go on from
+        if missed[b] > 0 or reset[b]:
+            s.gaps += 1
+        if reset[b]:
+            forget(s, m, plan, civil)
+        last, k = s.index, s.index + 1 + missed[b]
+        surprise = settle(s, m, plan, work, levels, k, y, civil) if real else math.nan
         take_scales(s, plan, work.scales)
-        last = s.index
-        k = walk(s, m, plan, work, missed[b], reset[b], civil)
-        if not real:
-            y = imputed(s, m, plan, work, last, k - last)
-        record(s, m, plan, k, y, real, civil, values[b, 1:])
-        surprise = math.nan
-        if real:
-            surprise = settle(s, m, plan, work, levels, k, y, civil)
-            take_scales(s, plan, work.scales)
-            learn(s, m, plan, work, k)
-        advance(s, m, plan, work, k, y, real, k - last, civil)
-        forecast(s, m, plan, work, k, y, civil, real, out[b])
+        # steps that nobody reported move the hidden state with mask 0; the last one is the observation
+        for step in range(last + 1, k + 1):
+            newest = step == k
+            now = civil if newest else m.past_time[last % plan.memory] + (step - last) * plan.step_ns
+            value = y if newest and real else imputed(s, m, plan, work, last, step - last)
+            record(s, m, plan, step, value, newest and real, now)
+            if newest:
+                for j in range(plan.inputs):
+                    m.past_inputs[k % plan.memory, j] = values[b, 1 + j]
+            if newest and real:
+                start, steps = schedule(s, plan, work, k)
+                if steps > 0:
+                    window(s, m, plan, work, start, steps, k)
+                elif steps < 0:
+                    update(s, plan.learning_rate)
+            alone = missed[b] == 0 and not reset[b]
+            advance(s, m, plan, work, step, value, newest and real, alone, now)
+        forecast(s, m, plan, work, k, m.past_y[k % plan.memory], civil, real, out[b])
         report(s, out[b], values[b, 0], surprise)
 
 
 @stage
-def walk(s, m, plan, work, missed, reset, civil):
-    """Go through the steps that nobody reported, and return the step that has come.
-
-    Each is imputed by the path of the newest forecast, and moves the hidden state with mask 0. After a reset the hidden
-    state is zero, and so many empty steps are recorded that no window and no forecast reaches across.
-    """
+def forget(s, m, plan, civil):
+    """After too long a gap: the hidden state is zero, and so many empty steps go by that nothing reaches across them."""
     last = s.index
-    if last < 0 or (missed == 0 and not reset):
-        return last + 1
-    s.gaps += 1
     before = m.past_time[last % plan.memory]
-    steps = plan.pending if reset else missed
-    for i in range(1, steps + 1):
-        k = last + i
-        if reset:
-            record(s, m, plan, k, s.y, False, before + (civil - before) // (steps + 1) * i, work.no_inputs)
-            s.hidden_state[:] = 0
-            s.cell_state[:] = 0
-            keep_state(s, m, plan, k)
-        else:
-            at, y = before + i * plan.step_ns, imputed(s, m, plan, work, last, i)
-            record(s, m, plan, k, y, False, at, work.no_inputs)
-            advance(s, m, plan, work, k, y, False, 1, at)
-    return last + steps + 1
+    for layer in range(s.hidden_state.shape[0]):
+        for j in range(s.hidden_state.shape[1]):
+            s.hidden_state[layer, j], s.cell_state[layer, j] = 0, 0
+    for i in range(1, plan.pending + 1):
+        record(s, m, plan, last + i, s.y, False, before + (civil - before) // (plan.pending + 1) * i)
+        keep_state(s, m, plan, last + i)
+    s.index = last + plan.pending
 
 
 @stage
@@ -138,3 +138,12 @@ def report(s, out, y, surprise):
     for j in range(L):
         out[at + 2 + j] = s.labels[j]
     out[at + 2 + L] = y
+
+
+@stage
+def path(records, f8, i8, f4, i2, i1, plans, works, row, out):
+    """Fill out (H,) with the forecasts 1 ... H steps from a row's last step; changes nothing but scratch."""
+    plan, work, s = plans[0], works[0], records[row]
+    m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], shape(s, work, plan), plan)
+    for ahead in range(out.shape[0]):
+        out[ahead] = imputed(s, m, plan, work, s.index, ahead + 1)

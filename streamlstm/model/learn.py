@@ -21,25 +21,27 @@ START = 16  # observations before the first window: the running scales mean noth
 
 
 @stage
-def learn(s, m, plan, work, k):
-    """This observation's share of the work: a window's gradient, or the update. k: the newest step recorded."""
+def schedule(s, plan, work, k):
+    """This observation's share of the work: (start, steps) of a window; steps 0: nothing, -1: the update.
+
+    k: the newest step recorded. Spread over a cycle, so that the slowest observation costs about the mean.
+    """
     n = shape(s, work, plan)
     phase = s.phase
     s.phase = (phase + 1) % CYCLE
     if s.seen < START:
-        return
+        return -1, 0
     if phase == CYCLE - 1:
-        update(s, plan.learning_rate)
-        return
+        return -1, -1
     oldest = -(-s.first // CYCLE) * CYCLE  # the oldest kept hidden state
     furthest = 0
     for j in range(n.leads):
         furthest = max(furthest, plan.leads[j])
     start, steps = -1, n.truncation
-    if phase == 0:
+    if phase == 0:  # the newest
         start = max((k - steps) // CYCLE * CYCLE, oldest)
         steps = k - start
-    elif phase == 1:
+    elif phase == 1:  # the newest whose labels have all matured
         start = (k - furthest - steps) // CYCLE * CYCLE
     elif phase < 2 + n.replay:
         last = k - furthest - steps
@@ -48,8 +50,7 @@ def learn(s, m, plan, work, k):
         choices = (last - oldest) // CYCLE + 1
         if choices > 0:
             start = oldest + CYCLE * draw(s, choices)
-    if start >= oldest and steps > 0:
-        window(s, m, plan, work, start, steps, k)
+    return (start, steps) if start >= oldest and steps > 0 else (-1, 0)
 
 
 @kernel
@@ -74,7 +75,8 @@ def update(s, rate):
     s.gradient_norm = size
     if not math.isfinite(size):
         s.skipped += 1
-        s.gradient[:] = 0
+        for j in range(s.gradient.shape[0]):
+            s.gradient[j] = 0
         return
     s.updates += 1
     updates = s.updates
@@ -96,17 +98,20 @@ def window(s, m, plan, work, start, steps, k):
     remember(kept[0], work.first[0][F:], work.cells[0][0])
     lstm.forward(w, b, p, work.first, work.cells[0], work.tape[0], work.z, n.relu, steps)
     for t in range(steps):
-        work.top[t][:] = work.first[t + 1][F:]
+        lstm.put(work.first[t + 1][F:], work.top[t])
     for layer in range(1, n.layers):
         a = work.upper[layer - 1]
         for t in range(steps):
-            a[t][:H] = work.top[t]
+            lstm.put(work.top[t], a[t])
         w, b, p = upper_cell(s.weights, n, layer)
         remember(kept[layer], a[0][H:], work.cells[layer][0])
         lstm.forward(w, b, p, a, work.cells[layer], work.tape[layer], work.z, n.relu, steps)
         for t in range(steps):
-            work.top[t][:] = a[t + 1][H:]
-    work.dh[:] = 0
+            lstm.put(a[t + 1][H:], work.top[t])
+    for layer in range(n.layers):
+        for t in range(steps):
+            for j in range(H):
+                work.dh[layer, t, j] = 0
     labelled = output(s, m, n, plan, work, start, steps, k)
     if labelled == 0:
         return

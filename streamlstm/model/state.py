@@ -173,7 +173,6 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("px", np.float64, (P,)),
             ("gain", np.float64, (P,)),
             ("path", np.float64, (n.leads,)),
-            ("no_inputs", np.float64, (max(n.inputs, 1),)),  # NaN: the covariates of an imputed step
         ],
         align=True,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from streamlstm.events import SECOND_NS
 
 QUARTER_S = 900  # zones change at whole quarters of an hour
+KEPT = 4096  # quarters whose offset is remembered
 
 
 class CivilTime:
@@ -17,10 +17,17 @@ class CivilTime:
     def __init__(self, timezone: str) -> None:
         self._is_utc = timezone == "UTC"
         self._zone = ZoneInfo(timezone)
-        self._offset_ns = lru_cache(maxsize=1024)(self._look_up)
+        self._offsets_ns: dict[int, int] = {}
 
     def of(self, time_ns: int) -> int:
-        return time_ns if self._is_utc else time_ns + self._offset_ns(time_ns // (QUARTER_S * SECOND_NS))
+        if self._is_utc:
+            return time_ns
+        quarter = time_ns // (QUARTER_S * SECOND_NS)
+        if quarter not in self._offsets_ns:
+            if len(self._offsets_ns) >= KEPT:
+                self._offsets_ns.clear()
+            self._offsets_ns[quarter] = self._look_up(quarter)
+        return time_ns + self._offsets_ns[quarter]
 
     def _look_up(self, quarter: int) -> int:
         offset = datetime.fromtimestamp(quarter * QUARTER_S, UTC).astimezone(self._zone).utcoffset()

@@ -54,7 +54,10 @@ def until(seen: Callable[[], T], patience_s: float = 20.0) -> T:
 
 
 class Mosquitto:
-    """A mosquitto on a free loopback port, with its files in `folder`. What it promised to keep survives `kill9`."""
+    """A mosquitto on a free loopback port, with its files in `folder`.
+
+    Where it is `durable`, what it promised to keep survives `kill9`.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Mosquitto:
         client_ca: Path | None = None,
         ca: Path | None = None,
         websockets: bool = False,
+        durable: bool = False,
     ) -> None:
         self._program = need("mosquitto")
         self._folder = folder
@@ -85,10 +89,12 @@ class Mosquitto:
             "max_queued_messages 0",  # the default of 1000 loses what comes after
             "persistence true",
             f"persistence_location {folder}/",
-            "autosave_on_changes true",  # the default saves every half hour
-            "autosave_interval 1",
+            # the default saves every half hour; after every change it takes long where messages are many
+            *(["autosave_on_changes true", "autosave_interval 1"] if durable else []),
             f"log_dest file {folder / 'mosquitto.log'}",
-            "log_type all",
+            "log_type error",
+            "log_type warning",
+            "log_type notice",
             f"allow_anonymous {'false' if login else 'true'}",
             settings,
         ]

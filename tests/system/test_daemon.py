@@ -144,7 +144,7 @@ def test_of_500_series_and_100_observations_with_hostile_ones_between_every_one_
         running(config(server.url, ROOMS, limits=checked_limits)) as daemon,
     ):
         sensor.send_all(sent)
-        until(lambda: total(daemon) == len(sent), 180.0)
+        until(lambda: total(daemon) >= len(sent), 180.0)
         report, connection = daemon.status().report, daemon.status().connection
         assert connection.received == len(sent)
         missing = sum('"v": null' in payload for _, payload in good)
@@ -233,7 +233,7 @@ def test_what_the_broker_kept_is_not_learned_unless_told_to(tmp_path):
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 def test_while_the_broker_is_dead_readiness_says_so_and_no_message_is_lost(tmp_path, version):
     with (
-        Mosquitto(tmp_path) as server,
+        Mosquitto(tmp_path, durable=True) as server,
         Client(server.url, client_id="sensor", persistent=True) as sensor,
         running(config(server.url, ROOMS, mqtt={"version": version})) as daemon,
     ):

@@ -87,6 +87,12 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
         yield server
 
 
+@pytest.fixture
+def durable(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path, durable=True) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
@@ -201,9 +207,9 @@ def test_publications_wait_for_an_absent_broker_and_the_oldest_give_way(tmp_path
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_broker_killed_in_mid_stream_costs_no_message_and_readiness_says_so_meanwhile(mosquitto, version):
+def test_a_broker_killed_in_mid_stream_costs_no_message_and_readiness_says_so_meanwhile(durable, version):
     config = {"version": version, "keepalive": "2s"}
-    with Client(mosquitto.url, client_id="sensor", persistent=True) as sensor, linked(mosquitto.url, **config) as link:
+    with Client(durable.url, client_id="sensor", persistent=True) as sensor, linked(durable.url, **config) as link:
         until(lambda: ready(link))
         for n in range(100):
             sensor.send("in/a", str(n)).wait_for_publish(10)
@@ -215,14 +221,14 @@ def test_a_broker_killed_in_mid_stream_costs_no_message_and_readiness_says_so_me
 
         while len(heard) < 60:
             take()
-        mosquitto.saved()
-        mosquitto.kill9()
+        durable.saved()
+        durable.kill9()
         until(lambda: not link.connection.connected)
         assert "lost" in link.connection.why or "nothing listens" in link.connection.why
         for n in range(100, 200):
             sensor.send("in/a", str(n))
         until(lambda: complaint(link, "nothing listens"))
-        mosquitto.start()
+        durable.start()
         until(lambda: ready(link), patience_s=2 * 2 + 1.0 + 5.0)  # 2 × keepalive + backoff, and a busy machine
         until(lambda: take() or len({m.arrival.payload for m in heard}) == 200)
         assert link.connection.reconnects == 1

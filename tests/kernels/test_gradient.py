@@ -1,0 +1,107 @@
+"""The truncated gradient of a whole window, back through heads and layers, against central differences of every weight."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from streamlstm.kernels import lstm
+from tests import reference
+from tests.kernels import ready
+from tests.reference import Network
+
+forward, backward, weigh, heads, heads_back = map(
+    ready, (lstm.forward, lstm.backward, lstm.weigh, lstm.heads, lstm.heads_back)
+)
+
+H, D, L = 5, 4, 2  # rows of 9 and 10, five units: every loop has its block and its rest
+EACH_ACTIVATION = pytest.mark.parametrize("activation", [np.tanh, reference.relu], ids=["tanh", "relu"])
+EACH_DEPTH = pytest.mark.parametrize("layers", [1, 2, 3])
+
+
+def window(layers: int, steps: int, seed: int) -> tuple[NDArray, ...]:
+    """Random weights, inputs, states and labels; a third of the labels unknown, some errors beyond Huber's δ."""
+    dice = np.random.default_rng(seed)
+    below = [D] + [H] * (layers - 1)
+    weights = dice.normal(0, 0.5, sum((d + H) * 4 * H + 7 * H for d in below) + L * (H + 1))
+    xs, h, c = dice.normal(size=(steps, D)), dice.normal(0, 0.5, (layers, H)), dice.normal(0, 0.5, (layers, H))
+    labels = dice.normal(0, 1.5, (steps, L))
+    labels[dice.random((steps, L)) < 1 / 3] = np.nan
+    return weights, xs, h, c, labels
+
+
+def gradient(weights, xs, h, c, labels, relu: int, dtype) -> NDArray:
+    """As `model.learn.window` puts the kernels together: every layer forward, the heads, every layer back."""
+    K, N = len(xs), len(h)
+    net = Network.of(weights.astype(dtype), D, H, N, L)
+    flat = np.zeros(len(weights), dtype)
+    out = Network.of(flat, D, H, N, L)  # views: the gradient of each weight in the weight's place
+    a = [np.zeros((K + 1, below + H), dtype) for below in (D, *[H] * (N - 1))]
+    cells, tape = np.zeros((N, K + 1, H), dtype), np.zeros((N, K, 6 * H), dtype)
+    dh, dz, z, dc = np.zeros((N, K, H), dtype), np.zeros((K, 4 * H), dtype), np.zeros(4 * H, dtype), np.ones(2 * H, dtype)
+    inputs = xs
+    for n, cell in enumerate(net.cells):
+        a[n][:K, :-H], a[n][0, -H:], cells[n, 0] = inputs, h[n], c[n]
+        forward(cell.w, cell.b, cell.p, a[n], cells[n], tape[n], z, relu, K)
+        inputs = a[n][1:, -H:].copy()
+    for t in range(K):
+        said = np.zeros(L, dtype)
+        heads(net.v, net.d, inputs[t], said)
+        slope = np.clip(np.nan_to_num(said - labels[t]), -1, 1).astype(dtype)
+        heads_back(net.v, inputs[t], slope, out.v, out.d, dh[-1, t])
+    for n in reversed(range(N)):
+        cell, to = net.cells[n], out.cells[n]
+        backward(cell.w, cell.p, tape[n], dh[n], dz, dh[max(n - 1, 0)], dc, K, n > 0)
+        weigh(a[n], cells[n], dz, to.w, to.b, to.p, K)
+    return flat
+
+
+def by_differences(weights, xs, h, c, labels, activation) -> NDArray:
+    net = partial(Network.of, inputs=D, hidden=H, layers=len(h), leads=L, activation=activation)
+    return reference.central_differences(
+        lambda flat: reference.window_loss(net(flat), xs, h, c, labels), weights, step=1e-5
+    )
+
+
+@EACH_ACTIVATION
+@EACH_DEPTH
+def test_every_weight_s_gradient_is_the_slope_of_the_loss(layers, activation) -> None:
+    for steps, seed in ((1, 1), (11, 2)):
+        example = window(layers, steps, seed)
+        found = gradient(*example, int(activation is reference.relu), np.float64)
+        slopes = by_differences(*example, activation)
+        # A difference over 2e-5 of a loss near 10 is good to 10 · 2.2e-16 / 2e-5 = 1e-10, and its neglected third
+        # derivative times 1e-10/6 is of the same size; ten of each.
+        np.testing.assert_allclose(found, slopes, rtol=0, atol=2e-9 * max(1, np.abs(slopes).max()))
+        assert np.count_nonzero(found) > 0.8 * len(found)
+
+
+@EACH_ACTIVATION
+@EACH_DEPTH
+def test_the_gradient_in_float32_is_that_of_float64_but_for_rounding(layers, activation) -> None:
+    example, relu = window(layers, 11, seed=3), int(activation is reference.relu)
+    wide, single = (gradient(*example, relu, dtype) for dtype in (np.float64, np.float32))
+    # some hundred roundings of 6e-8 on the way to each entry, of which many cancel
+    np.testing.assert_allclose(single, wide, rtol=0, atol=1e-5 * np.abs(wide).max())
+
+
+def test_labels_that_nobody_knows_pull_at_nothing() -> None:
+    weights, xs, h, c, labels = window(2, 11, seed=4)
+    assert not gradient(weights, xs, h, c, np.full_like(labels, np.nan), 0, np.float64).any()
+    labels[5:] = np.nan
+    cut = gradient(weights, xs, h, c, labels, 0, np.float64)
+    short = gradient(weights, xs[:5], h, c, labels[:5], 0, np.float64)
+    np.testing.assert_allclose(cut, short, rtol=1e-12, atol=1e-15)  # zeros added, in other groups
+
+
+def test_the_gradient_does_not_travel_beyond_the_window() -> None:
+    """Truncation is a cut: the states at the window's start are numbers, whatever the weights that led to them."""
+    weights, xs, h, c, labels = window(1, 11, seed=5)
+    first = np.full_like(labels, np.nan)
+    first[0] = labels[0] = 3.0
+    one = gradient(weights, xs, h, c, first, 0, np.float64)
+    alone = gradient(weights, xs[:1], h, c, first[:1], 0, np.float64)
+    np.testing.assert_allclose(one, alone, rtol=1e-12, atol=1e-15)

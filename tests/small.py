@@ -1,0 +1,21 @@
+"""The two small streams that every test of the model shares: each distinct set of sizes is a minute of compiling.
+
+Only hidden, layers, truncation and the numbers of leads, levels and inputs are compiled in. Whatever else a test wants to
+change, `with_model` or `model_copy` change for free.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamlstm.config import Model, Stream
+
+STREAM = Stream(name="small", topic="small", step="1h", leads=(1, 3), model=Model(hidden=4, truncation=8, memory=512))
+
+
+def with_model(stream: Stream, **settings: Any) -> Stream:
+    """The same stream with other settings of its model."""
+    return stream.model_copy(update={"model": stream.model.model_copy(update=settings)})
+
+
+STREAM_TWO_LAYERS = with_model(STREAM, layers=2)
