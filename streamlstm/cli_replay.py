@@ -65,7 +65,9 @@ def _columns(request: Request) -> tuple[str, tuple[str, ...]]:
     if request.time is not None and request.columns:
         return request.time, request.columns
     with opened(request.file) as lines:
-        time, numbers = table.guess(lines, time=request.time, time_format=request.time_format, separator=request.separator)
+        time, numbers = table.guess(
+            lines, time=request.time, time_format=request.time_format, separator=request.separator
+        )
     return time, request.columns or numbers
 
 

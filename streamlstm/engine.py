@@ -10,6 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
 
 from streamlstm.config import Stream
 from streamlstm.events import (
@@ -83,6 +86,13 @@ class Member:
     last: Forecast | None = None
 
 
+class Ready(NamedTuple):
+    """An observation that is next in its series, whose step is known."""
+
+    member: Member
+    obs: Observation
+
+
 class Engine:
     """The state of all series, and the one way it changes."""
 
@@ -110,7 +120,7 @@ class Engine:
         before it, and is learned. All of a call's observations are learned together; the results do not depend on how
         they were grouped into calls.
         """
-        outputs: list[Output | tuple[Member, Observation]] = []
+        outputs: list[Output | Ready] = []
         for item in inputs:
             match item:
                 case Observation():
@@ -137,10 +147,10 @@ class Engine:
         member = self._members.get(series)
         return (member.learner, member.slot) if member and member.learner else None
 
-    def _observe(self, obs: Observation) -> list[Output | tuple[Member, Observation]]:
+    def _observe(self, obs: Observation) -> list[Output | Ready]:
         if not all(math.isnan(value) or abs(value) <= MOST for value in obs.values):
             return [Discarded(obs.series, obs.time_ns, Reason.NOT_FINITE, f"a value beyond ±{MOST:g}")]
-        out: list[Output | tuple[Member, Observation]] = []
+        out: list[Output | Ready] = []
         member = self._members.get(obs.series)
         if member is None:
             if len(self._members) >= self._max_series:
@@ -152,9 +162,9 @@ class Engine:
         member.heard_ns = max(member.heard_ns, obs.received_ns)
         return out + self._in_order(member, member.order.feed(obs))
 
-    def _tick(self, now_ns: int) -> list[Output | tuple[Member, Observation]]:
+    def _tick(self, now_ns: int) -> list[Output | Ready]:
         """End the waits that the clock ends: of readings held for earlier ones, and of us for a series."""
-        out: list[Output | tuple[Member, Observation]] = []
+        out: list[Output | Ready] = []
         for member in self._members.values():
             if member.order.held:
                 out += self._in_order(member, member.order.expire(now_ns))
@@ -166,11 +176,9 @@ class Engine:
                 out.append(Changed(member.series, State.STALE))
         return out
 
-    def _in_order(
-        self, member: Member, released: Iterable[Observation | Discarded]
-    ) -> list[Output | tuple[Member, Observation]]:
+    def _in_order(self, member: Member, released: Iterable[Observation | Discarded]) -> list[Output | Ready]:
         """Hold observations until the step is known; from then on each goes straight through."""
-        out: list[Output | tuple[Member, Observation]] = []
+        out: list[Output | Ready] = []
         for item in released:
             if isinstance(item, Discarded):
                 out.append(item)
@@ -183,7 +191,7 @@ class Engine:
                 detail = "limits.memory is used up"
                 out += [Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, detail) for obs in member.early]
             else:
-                out += [(member, obs) for obs in member.early]
+                out += [Ready(member, obs) for obs in member.early]
             member.early.clear()
         return out
 
@@ -201,35 +209,31 @@ class Engine:
     def _used_bytes(self) -> int:
         return sum(learner.rows.used * learner.layout.row_bytes for learner in self._learners.values())
 
-    def _learn(self, outputs: Sequence[Output | tuple[Member, Observation]]) -> list[Output]:
+    def _learn(self, outputs: Sequence[Output | Ready]) -> list[Output]:
         """Learn what is ready, one call a learner, and put each forecast where its observation stood."""
-        places: dict[int, list[int]] = {}
-        steps: dict[int, list[Step]] = {}
-        learners: dict[int, Learner] = {}
+        places: dict[Learner, list[int]] = {}
         done: list[Output | None] = []
         for place, item in enumerate(outputs):
-            if isinstance(item, tuple) and isinstance(item[0], Member):
-                member, obs = item
-                assert member.learner is not None, "an observation is let through only when its series has a row"
-                key = id(member.learner)
-                learners[key] = member.learner
-                places.setdefault(key, []).append(place)
-                steps.setdefault(key, []).append(self._step(member, obs))
+            if isinstance(item, Ready):
+                assert item.member.learner is not None, "an observation is let through only when its series has a row"
+                places.setdefault(item.member.learner, []).append(place)
                 done.append(None)
             else:
                 if isinstance(item, Discarded):
                     self._discarded[item.reason] += 1
-                done.append(item)  # type: ignore[arg-type]
-        for key, learner in learners.items():
-            for place, row in zip(places[key], learner.take(steps[key]), strict=True):
-                member, obs = outputs[place]  # type: ignore[misc, assignment]
-                done[place] = self._forecast(member, obs, learner, row)
+                done.append(item)
+        for learner, where in places.items():
+            ready = [item for item in (outputs[place] for place in where) if isinstance(item, Ready)]
+            rows = learner.take([self._step(learner, item) for item in ready])
+            for place, item, row in zip(where, ready, rows, strict=True):
+                done[place] = self._forecast(item, learner, row)
         return [output for output in done if output is not None]
 
-    def _step(self, member: Member, obs: Observation) -> Step:
+    def _step(self, learner: Learner, ready: Ready) -> Step:
         """An observation with the gap before it."""
-        rhythm, learner = member.pace.rhythm, member.learner
-        assert rhythm is not None and learner is not None
+        member, obs = ready
+        rhythm = member.pace.rhythm
+        assert rhythm is not None, "a series has a row only when its step is known"
         missed, reset = 0, False
         if member.last_ns != BEGINNING:
             cross = bridge if rhythm.regular else bridge_event
@@ -240,8 +244,9 @@ class Engine:
         civil_ns = self._civil[member.stream.name].of(obs.time_ns)
         return Step(member.slot, obs.time_ns, civil_ns, missed, reset, obs.values, obs.position)
 
-    def _forecast(self, member: Member, obs: Observation, learner: Learner, row: Floats) -> Forecast:
+    def _forecast(self, ready: Ready, learner: Learner, row: Floats) -> Forecast:
         """Name the numbers of one output row."""
+        member, obs = ready
         is_missing = math.isnan(obs.values[0])
         self._missing += is_missing
         self._learned += not is_missing
@@ -287,13 +292,7 @@ class Engine:
 
 def _skill(error: Floats, rival: Floats) -> Floats:
     """1 - MAE/MAE(rival); NaN where the rival is perfect or unknown."""
-    return 1.0 - error / _nan_where_zero(rival)
-
-
-def _nan_where_zero(values: Floats) -> Floats:
-    out = values.copy()
-    out[out == 0.0] = math.nan
-    return out
+    return 1.0 - error / np.where(rival == 0.0, np.nan, rival)
 
 
 def _series_report(member: Member) -> SeriesReport:

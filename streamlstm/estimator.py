@@ -16,15 +16,15 @@ from streamlstm.config import Stream, duration_ns
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Floats, Forecast, Observation
 
-HEADS = 15  # leads that are learned; between them the path is interpolated
+HEADS = 15  # leads that are learned; between them the path follows the season
 
 
 class LSTMForecaster(Forecaster):
     """An LSTM that learns a series online, by truncated backpropagation through time, with calibrated intervals.
 
     One pass, one observation at a time, the same arithmetic as the daemon's. Up to 15 leads, spaced geometrically
-    up to the horizon, have a head of their own; the forecasts between them are interpolated. Before the model can
-    say anything it answers with the last value, and before that with zero.
+    up to the horizon, have a head of their own; the forecasts between them follow the seasonal profile. Before the
+    model can say anything it answers with the last value, and before that with zero.
 
     The covariates are the numeric entries of the first `x`; what is new later is ignored, and what is absent or
     None is missing. Their future (`xs`) is not made use of. A `y` of None or NaN says that there was no value.
@@ -60,7 +60,7 @@ class LSTMForecaster(Forecaster):
     --------
     >>> from streamlstm import LSTMForecaster
 
-    >>> model = LSTMForecaster(horizon=4, hidden=8, period=4)
+    >>> model = LSTMForecaster(horizon=4, hidden=4, truncation=4, period=4)
     >>> for y in [10, 20, 30, 20] * 100:
     ...     model.learn_one(y)
     >>> [round(y) for y in model.forecast(4)]
@@ -140,7 +140,7 @@ class LSTMForecaster(Forecaster):
     def forecast(self, horizon: int, xs: Sequence[dict[Any, Any]] | None = None) -> list[float]:
         """Return the forecasts of the next steps. The future covariates `xs` are not made use of."""
         self._check(horizon, xs)
-        return self._path(self._newest.yhat if self._newest else None, horizon)
+        return self._path(horizon).tolist()
 
     def forecast_interval(
         self, horizon: int, level: float = 0.8, xs: Sequence[dict[Any, Any]] | None = None
@@ -149,16 +149,25 @@ class LSTMForecaster(Forecaster):
         self._check(horizon, xs)
         if level not in self.levels:
             raise ValueError(f"level = {level}: need one of those that are calibrated, {self.levels}")
-        q = self.levels.index(level)
-        lower = self._path(self._newest.lower[q] if self._newest else None, horizon)
-        upper = self._path(self._newest.upper[q] if self._newest else None, horizon)
-        return list(zip(lower, upper, strict=True))
+        path, q, newest = self._path(horizon), self.levels.index(level), self._newest
+        if newest is None or not np.isfinite(newest.yhat).all():
+            return [(y, y) for y in path]
+        steps = np.arange(1, horizon + 1)
+        lower = path - np.interp(steps, newest.leads, newest.yhat - newest.lower[q])
+        upper = path + np.interp(steps, newest.leads, newest.upper[q] - newest.yhat)
+        for at, lead in _heads_within(newest.leads, horizon):  # to the last bit what the engine says
+            lower[lead - 1], upper[lead - 1] = newest.lower[q][at], newest.upper[q][at]
+        return list(zip(lower.tolist(), upper.tolist(), strict=True))
 
-    def _path(self, heads: Floats | None, horizon: int) -> list[float]:
-        """From the leads that are learned to every step of the horizon."""
-        if self._newest is None or heads is None or not np.isfinite(heads).all():
-            return [self._last_y] * horizon
-        path: list[float] = np.interp(np.arange(1, horizon + 1), self._newest.leads, heads).tolist()
+    def _path(self, horizon: int) -> Floats:
+        """From the leads that are learned to every step of the horizon, along the seasonal profile."""
+        found = self._engine.learner("y") if self._engine else None
+        if found is None or self._newest is None or not np.isfinite(self._newest.yhat).all():
+            return np.full(horizon, self._last_y)
+        learner, slot = found
+        path = learner.path(slot, horizon)
+        for at, lead in _heads_within(self._newest.leads, horizon):
+            path[lead - 1] = self._newest.yhat[at]
         return path
 
     def _check(self, horizon: int, xs: Sequence[dict[Any, Any]] | None) -> None:
@@ -209,6 +218,10 @@ def heads(horizon: int) -> tuple[int, ...]:
     (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 24)
     """
     return tuple(int(lead) for lead in np.unique(np.geomspace(1, horizon, HEADS).round()))
+
+
+def _heads_within(leads: Sequence[int], horizon: int) -> Iterator[tuple[int, int]]:
+    return ((at, lead) for at, lead in enumerate(leads) if lead <= horizon)
 
 
 def _numeric(x: dict[Any, Any]) -> tuple[Any, ...]:

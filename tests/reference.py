@@ -17,8 +17,7 @@ Floats = NDArray[np.float64]
 
 
 def sigmoid(x: Floats) -> Floats:
-    with np.errstate(over="ignore"):  # e^-x is infinite far to the left, and the quotient 0, as it should be
-        return 1 / (1 + np.exp(-x))
+    return 1 / (1 + np.exp(-x))
 
 
 def relu(x: Floats) -> Floats:
@@ -39,8 +38,8 @@ class Cell:
 
     def step(self, x: Floats, h: Floats, c: Floats) -> tuple[Floats, Floats]:
         """The hidden and cell state after one step."""
-        z_i, z_f, z_o, z_g = np.split(np.concatenate([x, h]) @ self.w + self.b, 4)
-        p_i, p_f, p_o = np.split(self.p, 3)
+        z_i, z_f, z_o, z_g = (np.concatenate([x, h]) @ self.w + self.b).reshape(4, -1)
+        p_i, p_f, p_o = self.p.reshape(3, -1)
         i = sigmoid(z_i + p_i * c)
         f = sigmoid(z_f + p_f * c)
         o = sigmoid(z_o + p_o * c)
@@ -59,7 +58,13 @@ class Network:
 
     @classmethod
     def of(
-        cls, flat: Floats, inputs: int, hidden: int, layers: int, leads: int, activation: Callable[..., Floats] = np.tanh
+        cls,
+        flat: Floats,
+        inputs: int,
+        hidden: int,
+        layers: int,
+        leads: int,
+        activation: Callable[..., Floats] = np.tanh,
     ) -> Network:
         """Views of all weights in one array: w, b, p of each layer from the bottom up, then v, d."""
         shapes: list[tuple[int, ...]] = []

@@ -33,7 +33,7 @@ step = "1h"
 leads = [1, 3]
 [streams.model]
 hidden = 4
-truncation = 4
+truncation = 8
 memory = 64
 """
 

@@ -1,6 +1,7 @@
 """LSTMForecaster: river's own checks, river's own tools around it, and the engine's own forecasts out of it."""
 
 import copy
+import doctest
 import pickle
 from datetime import UTC, datetime, timedelta
 from math import nan, pi, sin
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from river import checks, compose, datasets, evaluate, metrics, preprocessing
 
+from streamlstm import estimator
 from streamlstm.config import Stream
 from streamlstm.engine import Engine
 from streamlstm.estimator import LSTMForecaster, heads
@@ -37,6 +39,10 @@ def learned(values=WAVE, **params):
 )
 def test_every_check_that_river_has_for_it_passes(model, check):
     check(model.clone())
+
+
+def test_the_example_shows_what_it_prints():
+    assert doctest.testmod(estimator).failed == 0
 
 
 def test_none_of_rivers_checks_is_skipped():

@@ -19,7 +19,7 @@ from streamlstm.rivals import River, SeasonalNaive, find_period, holt_winters, s
 from streamlstm.scores import OURS, PERSISTENCE, document, predictions
 
 HOUR = 3600 * SECOND_NS
-SMALL = {"hidden": 4, "truncation": 4, "memory": 64}  # the sizes of test_cli too: each new one is compiled anew
+SMALL = {"hidden": 4, "truncation": 8, "memory": 64}  # the sizes of tests.small: each new one is compiled anew
 
 
 def stream(**settings):

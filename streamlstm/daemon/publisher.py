@@ -9,7 +9,7 @@ from hashlib import blake2b
 from streamlstm.codec import encode, topics
 from streamlstm.config import Config
 from streamlstm.daemon.history import History
-from streamlstm.daemon.mqtt import Link
+from streamlstm.daemon.link import Link
 from streamlstm.daemon.status import Status
 from streamlstm.events import Changed, Discarded, Forecast, Opened, Output, Reason, State
 from streamlstm.kernels import KERNEL_REVISION, SOURCE_DIGEST

@@ -12,7 +12,7 @@ import orjson
 
 from streamlstm.codec.encode import rfc3339
 from streamlstm.config import Mqtt
-from streamlstm.daemon.mqtt import Link
+from streamlstm.daemon.link import Link
 from streamlstm.events import SECOND_NS
 
 Row = tuple[int, Mapping[str, float | None]]  # time in ns, then column -> value; None or NaN: missing
@@ -42,7 +42,7 @@ def replay(
     is told the count after each row. A broker that goes away for a while costs no row. `settings` gives login and TLS.
     """
     stop = stop or threading.Event()
-    ours = {"url": url, "client_id": f"streamlstm-replay-{secrets.token_hex(4)}", "session": SECOND_NS}
+    ours = {"url": url, "client_id": f"streamlstm-replay-{secrets.token_hex(4)}"}
     link = Link((settings or Mqtt(url=url)).model_copy(update=ours), (), announces=False)
     link.start()
     try:

@@ -18,7 +18,7 @@ from streamlstm.daemon.histogram import Histogram
 from streamlstm.daemon.history import History
 from streamlstm.daemon.http import serve
 from streamlstm.daemon.inbox import Message
-from streamlstm.daemon.mqtt import Link
+from streamlstm.daemon.link import Link
 from streamlstm.daemon.publisher import Publisher
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.engine import Engine

@@ -33,8 +33,9 @@ def _digest() -> str:
 
 
 SOURCE_DIGEST = _digest()
-_base = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else Path.home() / ".cache" / "streamlstm"
-numba.config.CACHE_DIR = str(_base / SOURCE_DIGEST)
+_settings: Any = numba.config
+_base = Path(_settings.CACHE_DIR) if _settings.CACHE_DIR else Path.home() / ".cache" / "streamlstm"
+_settings.CACHE_DIR = str(_base / SOURCE_DIGEST)
 
 # What may be reordered without touching NaN guards: `fastmath=True` would make isfinite() always true.
 FLAGS = {"contract", "nsz", "arcp", "afn"}

@@ -1,7 +1,7 @@
 """Intervals: the scale of the error to come, and quantiles of error over scale, both learned from matured forecasts.
 
-The tracked quantile is Gibbs and Candès' adaptive conformal inference (2021) in its quantile form, but each side of each
-level by itself, and in units of a scale that looks ahead: error size now, at shorter leads, and usual in that slot.
+The tracked quantile is Gibbs and Candès' adaptive conformal inference (2021) in its quantile form, but each side of
+each level by itself, and in units of a scale that looks ahead: error size now, at shorter leads, usual in that slot.
 Twins in `tests/reference.py`. X scale features.
 """
 
@@ -13,7 +13,7 @@ from streamlstm.kernels import kernel
 
 SLOW, FAST, LIFE = 0.002, 0.1, 0.0005  # rates of the running mean errors
 FEATURES = 5
-START = (0.4, 0.1, 0.7, 0.2, 0.3)  # of the exponents: fast/slow, the first lead's, short season, long season, shorter lead
+START = (0.4, 0.1, 0.7, 0.2, 0.3)  # exponents of: fast/slow, the first lead's, short and long season, shorter lead
 RATE = 0.02
 RANGE = 3.0  # the scale stays within e^±RANGE of the slow mean
 

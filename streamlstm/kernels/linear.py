@@ -64,7 +64,7 @@ def gain(covariance, x, px, out):
 
 @kernel
 def correct(theta, kept, x, label):
-    """Move one lead's coefficients by a matured label: θ <- θ + k clip(label - θᵀx, ±CLIP). All (P,); label in scales."""
+    """Move one lead's coefficients by a matured label, in scales: θ <- θ + k clip(label - θᵀx, ±CLIP). All (P,)."""
     error = min(max(label - inner(theta, x), -CLIP), CLIP)
     for j in range(theta.shape[0]):
         theta[j] += kept[j] * error

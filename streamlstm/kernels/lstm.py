@@ -1,17 +1,17 @@
 """The LSTM cell: one step forward, a window forward with its tape, and the truncated gradient back through the window.
 
-Twin: `tests/reference.py:Cell`. All arrays of one call share a dtype; float32 in production, float64 in gradient checks.
+Twin: `tests/reference.py:Cell`. All arrays of a call share a dtype: float32 in production, float64 in gradient checks.
 
 Axis letters: H hidden, D inputs of the layer, K steps of the window, L leads. Columns are stacked input, forget,
-output, candidate (i f o g). `w` is input-major, (D+H, 4H): the inner loops run over its 4H columns and vectorise without
-changing the order of any sum.
+output, candidate (i f o g). `w` is input-major, (D+H, 4H): the inner loops run over its 4H columns and vectorise
+without changing the order of any sum.
 
     z = [x, h₋] w + b
     i = σ(z_i + p_i c₋),  f = σ(z_f + p_f c₋),  o = σ(z_o + p_o c₋),  g = φ(z_g)
     c = f c₋ + i g,  h = o φ(c)
 
-Gers and Schmidhuber (2000), departing from it in one place: the output gate's peephole reads the previous cell state, as
-the other two do, so that all gates of a step can be computed at once. φ is tanh, or ReLU where asked for.
+Gers and Schmidhuber (2000), departing from it in one place: the output gate's peephole reads the previous cell state,
+as the other two do, so that all gates of a step can be computed at once. φ is tanh, or ReLU where asked for.
 """
 
 from __future__ import annotations
@@ -217,7 +217,8 @@ def weigh(a, c, dz, gw, gb, gp, steps):
     n, m = gw.shape
     whole = steps - steps % 8
     for t in range(0, whole, 8):
-        z0, z1, z2, z3, z4, z5, z6, z7 = dz[t], dz[t + 1], dz[t + 2], dz[t + 3], dz[t + 4], dz[t + 5], dz[t + 6], dz[t + 7]
+        z0, z1, z2, z3 = dz[t], dz[t + 1], dz[t + 2], dz[t + 3]
+        z4, z5, z6, z7 = dz[t + 4], dz[t + 5], dz[t + 6], dz[t + 7]
         a0, a1, a2, a3, a4, a5, a6, a7 = a[t], a[t + 1], a[t + 2], a[t + 3], a[t + 4], a[t + 5], a[t + 6], a[t + 7]
         for k in range(n):
             x0, x1, x2, x3, x4, x5, x6, x7 = a0[k], a1[k], a2[k], a3[k], a4[k], a5[k], a6[k], a7[k]

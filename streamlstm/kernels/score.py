@@ -1,4 +1,4 @@
-"""Surprise: how rare the newest error is among this series' own, as -log10(p)/3. Twin: `tests/reference.py:Surprise`."""
+"""Surprise: how rare the newest error is among its own, as -log10(p)/3. Twin: `tests/reference.py:Surprise`."""
 
 from __future__ import annotations
 

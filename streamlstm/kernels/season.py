@@ -18,7 +18,7 @@ def slot(civil_ns, period_ns, slots):
 
 @kernel
 def turn(phase):
-    """(sin 2πφ, cos 2πφ) of a phase in [0, 1): folded to an eighth of a turn's neighbourhood, then Taylor; error < 1e-9.
+    """(sin 2πφ, cos 2πφ) of a phase in [0, 1): folded to an eighth of a turn, then Taylor; error < 1e-9.
 
     Our own, because the C library's last digits change with its version.
     """
@@ -26,7 +26,8 @@ def turn(phase):
     r = (phase - 0.25 * q) * (2.0 * math.pi)  # |r| <= π/4
     s = r * r
     sine = r * (1.0 - s / 6.0 * (1.0 - s / 20.0 * (1.0 - s / 42.0 * (1.0 - s / 72.0 * (1.0 - s / 110.0)))))
-    cosine = 1.0 - s / 2.0 * (1.0 - s / 12.0 * (1.0 - s / 30.0 * (1.0 - s / 56.0 * (1.0 - s / 90.0 * (1.0 - s / 132.0)))))
+    tail = 1.0 - s / 56.0 * (1.0 - s / 90.0 * (1.0 - s / 132.0))
+    cosine = 1.0 - s / 2.0 * (1.0 - s / 12.0 * (1.0 - s / 30.0 * tail))
     quarter = int(q) % 4
     if quarter == 1:
         return cosine, -sine
@@ -39,7 +40,7 @@ def turn(phase):
 
 @kernel
 def harmonics(phase, out):
-    """Fourier terms sin 2πkφ, cos 2πkφ for k = 1 ... len(out)/2, by turning on: (s, c) <- (s c₁ + c s₁, c c₁ - s s₁)."""
+    """Fourier terms sin 2πkφ, cos 2πkφ, k = 1 ... len(out)/2, turning on by (s, c) <- (s c₁ + c s₁, c c₁ - s s₁)."""
     s1, c1 = turn(phase)
     s, c = s1, c1
     for k in range(0, out.shape[0], 2):

@@ -108,7 +108,8 @@ def measure(s, m, n, plan, k, y, alone, civil):
 def into_season(s, season, which, at, y):
     """Take y into its slot of a season, and its error into the profile's."""
     if season[COUNT, at] > 0.0:
-        s.profile_error[which] = running(s.profile_error[which], abs(y - season[PROFILE, at]), s.seen, PROFILE_ERROR_RATE)
+        error = abs(y - season[PROFILE, at])
+        s.profile_error[which] = running(s.profile_error[which], error, s.seen, PROFILE_ERROR_RATE)
     settle_slot(season[PROFILE], season[COUNT], season[LATEST], at, y, PROFILE_RATES[which])
 
 
@@ -129,7 +130,7 @@ def into_input(scale, value, last):
 
 @kernel
 def take_scales(s, plan, scales):
-    """scales (3+L,): mean, deviation, RMS difference, RMS of persistence's error at each lead; all safe to divide by."""
+    """scales (3+L,): mean, deviation, RMS difference, each lead's RMS error of persistence; all safe to divide by."""
     scales[0] = s.mean
     scales[1] = floored(math.sqrt(s.variance), s.mean)
     scales[2] = floored(math.sqrt(s.square_difference), s.mean)
@@ -154,7 +155,7 @@ def regress(s, m, plan, work, k, real):
     row = m.past_linear[k % plan.memory]
     for j in range(n.leads):
         value = linear.inner(s.coefficients[j], work.x) * LINEAR_UNIT
-        row[j] = int(math.floor(min(max(value, -120.0), 120.0) + 0.5))
+        row[j] = math.floor(min(max(value, -120.0), 120.0) + 0.5)
 
 
 @kernel

@@ -76,7 +76,8 @@ class Layout:
     def slots(self) -> tuple[int, int]:
         """Slots of each season: a step each, down to five minutes of a day or a week."""
         found = [max(1, min(round(p / self.step_ns), most)) for p, most in zip(self.season_ns, MAX_SLOTS, strict=False)]
-        return (*found, 1, 1)[:2]
+        short, long, *_ = (*found, 1, 1)
+        return short, long
 
     @cached_property
     def fingerprint(self) -> int:

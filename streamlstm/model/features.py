@@ -1,7 +1,7 @@
 """What the cell and the linear branch see of one step, built from raw memory with the statistics of now.
 
-The same function serves the step that has just come and a step replayed from years ago: stored are only raw values, so a
-replayed window is seen with today's scale and today's profiles. Numba code.
+The same function serves the step that has just come and a step replayed from years ago: stored are only raw values, so
+a replayed window is seen with today's scale and today's profiles. Numba code.
 """
 
 from __future__ import annotations

@@ -7,7 +7,21 @@ import math
 from streamlstm.kernels import conformal, kernel, lstm, stage
 from streamlstm.kernels.season import slot
 from streamlstm.model.learn import output_layer
-from streamlstm.model.state import COUNT, ERROR, LATEST, LSTM, P_LONG, P_LOWER, P_LSTM, P_PUBLISHED, P_SCALE, P_SHORT, PROFILE, SEASONAL, shape
+from streamlstm.model.state import (
+    COUNT,
+    ERROR,
+    LATEST,
+    LSTM,
+    P_LONG,
+    P_LOWER,
+    P_LSTM,
+    P_PUBLISHED,
+    P_SCALE,
+    P_SHORT,
+    PROFILE,
+    SEASONAL,
+    shape,
+)
 
 MARGIN = 0.1  # of the range seen so far: how far beyond it the LSTM may forecast
 EARLY = 5.0  # labels' worth of trust in the random walk's scale
@@ -122,8 +136,8 @@ def base(s, m, n, plan, civil):
 def between(s, m, n, plan, published, y, civil, ahead):
     """The forecast `ahead` steps from an origin: between the leads linear *relative to the seasonal profile*.
 
-    published (L,) the forecasts at the leads, ascending; y the origin's value. Beyond the last lead the deviation from the
-    profile stays as it was there.
+    published (L,) the forecasts at the leads; y the origin's value. Beyond the last lead the deviation from the profile
+    stays as it was there.
     """
     before, value_before = 0, y
     after, value_after = -1, y

@@ -1,4 +1,4 @@
-"""The order in which a series moves: settle, learn, advance, forecast. One compiled entry for one observation and for many.
+"""The order in which a series moves: settle, learn, advance, forecast. One compiled entry for one and for many.
 
 `compiled(sizes)` closes over a stream's sizes, so that they are constants in the machine code; everything below it is
 inlined. The step is pure: (row, observation) -> (row, forecast), with no clock and no dice outside the row.
@@ -7,6 +7,7 @@ inlined. The step is pure: (row, observation) -> (row, forecast), with no clock 
 from __future__ import annotations
 
 import math
+
 from streamlstm.kernels import stage
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
@@ -89,7 +90,7 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, levels, rows, times, missed,
 
 @stage
 def forget(s, m, plan, civil):
-    """After too long a gap: the hidden state is zero, and so many empty steps go by that nothing reaches across them."""
+    """After too long a gap: the hidden state is zero, and enough empty steps go by that nothing reaches across."""
     last = s.index
     before = m.past_time[last % plan.memory]
     for layer in range(s.hidden_state.shape[0]):

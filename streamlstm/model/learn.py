@@ -1,8 +1,8 @@
 """Learn: truncated BPTT over windows of the past, one window an observation, one update every eighth. Numba code.
 
-Windows start where a hidden state was kept. Of an update's windows one is the newest, one the newest whose labels have all
-matured, the others are drawn from memory. Inputs and labels are rebuilt from raw values with the statistics of now, and the
-window is run again with the weights of now: its tape is exact, and so is its gradient.
+Windows start where a hidden state was kept. Of an update's windows one is the newest, one the newest whose labels have
+all matured, the others are drawn from memory. Inputs and labels are rebuilt from raw values with the statistics of now,
+and the window is run again with the weights of now: its tape is exact, and so is its gradient.
 """
 
 from __future__ import annotations

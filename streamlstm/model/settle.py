@@ -10,7 +10,18 @@ import math
 from streamlstm.kernels import conformal, kernel, linear, score, stage
 from streamlstm.kernels.season import slot
 from streamlstm.model.features import floored
-from streamlstm.model.state import ERROR, LSTM, P_LOWER, P_LSTM, P_PUBLISHED, P_SCALE, P_SHORT, PERSISTENCE, SEASONAL, shape
+from streamlstm.model.state import (
+    ERROR,
+    LSTM,
+    P_LOWER,
+    P_LSTM,
+    P_PUBLISHED,
+    P_SCALE,
+    P_SHORT,
+    PERSISTENCE,
+    SEASONAL,
+    shape,
+)
 
 ERROR_RATE = 0.002  # of the running mean absolute errors: the skill of about the last five hundred labels
 SCALE_RATE = 0.001  # of persistence's mean square error at each lead

@@ -24,7 +24,7 @@ LSTM, PERSISTENCE, SEASONAL = range(3)
 SOURCES = ("lstm", "persistence", "seasonal")
 # Rows of a season's ring: the profile, how many values it has seen, the latest value, the usual error ratio.
 PROFILE, COUNT, LATEST, ERROR = range(4)
-# Columns of `pending`: differences to the origin's value, then the scale; then lower (Q), upper (Q), scale features (X).
+# Columns of `pending`: differences to the origin's value, the scale; then lower (Q), upper (Q), scale features (X).
 P_PUBLISHED, P_LSTM, P_SHORT, P_LONG, P_SCALE, P_LOWER = range(6)
 # Columns of `inputs`: a covariate's mean, variance, mean square difference, how many values.
 INPUT_MEAN, INPUT_VARIANCE, INPUT_SQUARE, INPUT_SEEN = range(4)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 JIT = not numba.config.DISABLE_JIT
-needs_compiler = pytest.mark.skipif(not JIT, reason="plain Python falls back to the C library here: nothing of ours runs")
+needs_compiler = pytest.mark.skipif(
+    not JIT, reason="plain Python falls back to the C library here: nothing of ours runs"
+)
 
 
 def ready(kernel: Any) -> Callable[..., Any]:

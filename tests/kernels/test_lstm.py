@@ -87,7 +87,9 @@ def test_a_window_is_its_steps_one_after_the_other(H, D, K, activation, dtype) -
         step(*weights, by_step, c_step, z, relu)
         h_wide, c_wide = twin.step(inputs[t].astype(np.float64), h_wide, c_wide)
         # step and window are compiled apart, and may contract other products into sums
-        np.testing.assert_allclose(a[t + 1, D:], by_step[D:], rtol=0, atol=ulps(100, dtype) * (1 + np.abs(c_wide).max()))
+        np.testing.assert_allclose(
+            a[t + 1, D:], by_step[D:], rtol=0, atol=ulps(100, dtype) * (1 + np.abs(c_wide).max())
+        )
         # rounding errors of a step pass through the recurrence, which may double them a few times in a random cell
         np.testing.assert_allclose(c[t + 1], c_wide, rtol=0, atol=ulps(1000, dtype) * (1 + np.abs(c_wide).max()))
         np.testing.assert_allclose(a[t + 1, D:], h_wide, rtol=0, atol=ulps(1000, dtype) * (1 + np.abs(c_wide).max()))

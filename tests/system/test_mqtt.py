@@ -18,7 +18,7 @@ from streamlstm.daemon.backoff import Backoff
 from streamlstm.daemon.broker import BrokerError, Embedded
 from streamlstm.daemon.endpoint import EndpointError
 from streamlstm.daemon.inbox import Message
-from streamlstm.daemon.mqtt import Link
+from streamlstm.daemon.link import Link
 from tests.system.servers import Certificates, Client, Mosquitto, free_port, need_file, until
 
 pytestmark = pytest.mark.system
@@ -31,7 +31,7 @@ QUICK = {"first_s": 0.2, "most_s": 1.0, "lasting_s": 1.0}
 def linked(url: str, *filters: str, start: bool = True, **settings: object) -> Iterator[Link]:
     """A link to `url`, with short waits, stopped at the end."""
     config = Mqtt.model_validate({"url": url, "client_id": "us", "keepalive": "2s"} | settings)
-    link = Link(config, filters or ("in/#",), backoff=Backoff(**QUICK))
+    link = Link(config, filters or ("in/#",), backoff=lambda: Backoff(**QUICK))
     if start:
         link.start()
     try:
@@ -65,9 +65,11 @@ def payloads(messages: list[Message]) -> list[int]:
 
 def cut(link: Link) -> None:
     """End the connection as a broken network does, without a word."""
-    handle = link._client.socket()
-    assert handle is not None
-    handle.shutdown(socket.SHUT_RDWR)
+    until(lambda: link.connection.connected)
+    for session in link._sessions:
+        handle = session._client.socket()
+        assert handle is not None
+        handle.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture(params=["mosquitto", "bundled"])
@@ -167,18 +169,15 @@ def test_messages_that_the_broker_kept_are_marked_retained_and_live_ones_are_not
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_others_see_online_when_we_are_and_offline_however_we_leave(broker, version):
-    with Client(broker["3.1.1"], "streamlstm/bridge/state") as watcher:
-
-        def states() -> list[bytes]:
-            return watcher.payloads("streamlstm/bridge/state")
-
+    topic = "streamlstm/bridge/state"
+    with Client(broker["3.1.1"], topic) as watcher:
         with linked(broker[version], version=version) as link:
-            until(lambda: states() == [b"online"])
+            until(lambda: ready(link) and watcher.payloads(topic) == [b"online"])
             cut(link)
-            until(lambda: states() == [b"online", b"offline", b"online"])
-        until(lambda: states() == [b"online", b"offline", b"online", b"offline"])
-    with Client(broker["3.1.1"], "streamlstm/bridge/state") as late:
-        until(lambda: late.seen == [("streamlstm/bridge/state", b"offline", True)])
+            until(lambda: ready(link) and watcher.payloads(topic) == [b"online", b"offline", b"online"])
+        until(lambda: watcher.payloads(topic) == [b"online", b"offline", b"online", b"offline"])
+    with Client(broker["3.1.1"], topic) as late:
+        until(lambda: late.seen == [(topic, b"offline", True)])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -193,7 +192,7 @@ def test_more_than_the_broker_takes_at_once_is_published_in_order_and_nothing_is
 
 
 def test_publications_wait_for_an_absent_broker_and_the_oldest_give_way(tmp_path, monkeypatch):
-    monkeypatch.setattr("streamlstm.daemon.mqtt.KEPT", 1000)
+    monkeypatch.setattr("streamlstm.daemon.link.KEPT", 1000)
     server = Mosquitto(tmp_path)
     with linked(server.url) as link:
         for n in range(1500):
@@ -313,8 +312,7 @@ def test_a_refused_subscription_is_named_and_keeps_us_from_being_ready(tmp_path,
         Mosquitto(tmp_path, settings=settings) as server,
         linked(server.url, "in/#", "secret/#", version=version) as link,
     ):
-        until(lambda: complaint(link, "refuses a subscription: 'secret/#'"))
-        assert link.connection.connected
+        until(lambda: complaint(link, "refuses a subscription: 'secret/#'") and link.connection.connected)
         assert "'in/#'" not in link.connection.why
 
 
@@ -352,6 +350,30 @@ def test_a_flood_of_qos_0_beyond_the_inbox_is_dropped_and_counted_and_costs_no_q
         until(lambda: take_slowly() and len(kept) >= 100)
         assert kept == list(range(len(kept)))
         assert link.connection.reconnects == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_who_publishes_for_every_message_gets_through_a_flood_that_fills_the_inbox(mosquitto, version):
+    """On one connection the answers to our publications would stand in line behind the flood, for ever."""
+    count = 5000
+    with Client(mosquitto.url) as sensor, linked(mosquitto.url, inbox=20, keepalive="60s", version=version) as link:
+        until(lambda: ready(link))
+        feeder = threading.Thread(target=sensor.send_all, args=([("in/a", str(n)) for n in range(count)],))
+        feeder.start()
+        heard: list[int] = []
+
+        def pass_on() -> bool:
+            messages = link.take(20, 1.0)
+            for message in messages:
+                link.publish("out/a", message.arrival.payload)
+            link.acknowledge(messages)
+            heard.extend(payloads(messages))
+            return len(heard) >= count
+
+        until(pass_on, 60.0)
+        feeder.join()
+        assert heard == list(range(count))
+        assert link.connection.unpublished == 0
 
 
 def test_a_burst_of_qos_0_that_soon_passes_loses_nothing(mosquitto):
@@ -499,6 +521,5 @@ def test_a_stop_ends_soon_whatever_the_link_is_doing():
     port = free_port()
     with linked(f"mqtt://127.0.0.1:{port}") as link:
         until(lambda: complaint(link, "nothing listens"))
-    network = link._network
-    assert network is not None
-    until(lambda: not network.is_alive(), 5.0)
+    networks = [session._network for session in link._sessions]
+    until(lambda: not any(network and network.is_alive() for network in networks), 5.0)
