@@ -145,8 +145,8 @@ class Adam:
 class RecursiveLeastSquares:
     """Least squares with exponential forgetting (Haykin, Adaptive Filter Theory), its label possibly late.
 
-    The gain is worked out at the origin, the correction when the label has matured. The covariance's diagonal is capped:
-    C <- D C D with the largest diagonal D <= 1 that allows.
+    The gain is worked out at the origin, the correction when the label has matured. The covariance's diagonal is
+    capped: C <- D C D with the largest diagonal D <= 1 that allows.
     """
 
     covariance: Floats
@@ -175,7 +175,7 @@ def weighted_least_squares(xs: Floats, labels: Floats, forgetting: float, start:
 
 
 def slot(time: int, period: int, slots: int) -> int:
-    """Which of so many parts of a period a time falls in: each period // slots long, and the last takes what is left."""
+    """Which part of a period a time falls in: each is period // slots long, and the last takes what is left."""
     return min(time % period // (period // slots), slots - 1)
 
 
@@ -187,7 +187,7 @@ def fourier(phase: float, terms: int) -> Floats:
 
 @dataclass
 class Profile:
-    """The usual value of each slot: the plain mean until the weight 1/n falls below the rate, exponential from then on."""
+    """The usual value of each slot: a plain mean until the weight 1/n falls below the rate, exponential from then on."""
 
     slots: int
     rate: float
@@ -215,7 +215,10 @@ def tracking_rate(n: int, lead: int) -> float:
 
 @dataclass
 class ErrorScale:
-    """The size of the error to come: exp(θᵀx) times the usual one; θ follows log S + |e|/S by AdaGrad (Duchi et al. 2011)."""
+    """The size S of the error to come: exp(θᵀx) times the usual one, clipped.
+
+    θ goes down log S + |e|/S, Laplace's likelihood, by AdaGrad (Duchi et al. 2011).
+    """
 
     theta: Floats
     slow_rate: float
@@ -257,8 +260,11 @@ def mean_so_far(mean: float, value: float, n: int, rate: float) -> float:
 
 @dataclass
 class Surprise:
-    """-log10(p)/3 of an error ratio under the tail seen so far: log-linear through (0, 1), (q90, 0.1) and (q99, 0.01), then
-    exponential with the mean excess over q99 (Pickands 1975, shape 0)."""
+    """-log10(p)/3 of an error ratio under the tail seen so far.
+
+    p is log-linear through (0, 1), (q90, 0.1) and (q99, 0.01), then exponential with the mean excess over q99
+    (Pickands 1975, shape 0).
+    """
 
     n: float
     q90: float

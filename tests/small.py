@@ -1,7 +1,7 @@
 """The two small streams that every test of the model shares: each distinct set of sizes is a minute of compiling.
 
-Only hidden, layers, truncation and the numbers of leads, levels and inputs are compiled in. Whatever else a test wants to
-change, `with_model` or `model_copy` change for free.
+Only hidden, layers, truncation and the numbers of leads, levels and inputs are compiled in. Whatever else a test wants
+otherwise, `with_model` or `model_copy` change for free.
 """
 
 from __future__ import annotations

@@ -185,8 +185,8 @@ def _table(forecast: Forecast, unit: str, zone: str) -> Table:
     shown = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False
     )
-    heads = ["ahead", "forecast", f"{forecast.levels[0]:.0%} interval", "beats\npersist.", "beats\nseasonal"]
-    heads += [f"within\n{level:.0%}" for level in forecast.levels]
+    heads = ["ahead", "forecast", f"{forecast.levels[0]:.0%} interval", "beats\npersist.", "beats\nseason"]
+    heads += [f"inside\n{level:.0%}" for level in forecast.levels]
     for head in (*heads, "source"):
         shown.add_column(head, justify="right", no_wrap=True)
     for i, lead in enumerate(forecast.leads):
@@ -207,4 +207,4 @@ def _number(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%" if isfinite(share) else "–"
+    return f"{share:.0%}" if isfinite(share) else "–"

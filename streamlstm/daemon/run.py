@@ -55,6 +55,7 @@ class Daemon:
         self._lag = Histogram(LAG_BOUNDS)
         self._learning = Histogram(LEARN_BOUNDS)
         self._lag_s = 0.0
+        self._is_starting = True
         self._told_ns = 0
         self._told_ready = False
         self._told_epoch = 0
@@ -67,7 +68,8 @@ class Daemon:
 
     def status(self) -> Status:
         """An immutable copy, made once a second."""
-        return self._status
+        # Compiling may take a minute, and whoever asks for our health would take the silence for a fault.
+        return replace(self._status, time_ns=self._clock()) if self._is_starting else self._status
 
     def run(self, stop: threading.Event) -> None:
         """Learn and forecast until `stop` is set. A fault of our own ends everything, and is raised here."""
@@ -136,6 +138,7 @@ class Daemon:
             publisher.health(status)
         self._told_ready = status.ready
         self._status = status
+        self._is_starting = False
 
     def _say_goodbye(self, link: Link, publisher: Publisher) -> None:
         link.stop()

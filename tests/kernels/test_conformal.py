@@ -48,7 +48,7 @@ def test_a_step_of_the_quantile_is_the_pinball_loss_s(q, tau, r, n, lead) -> Non
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=30), levels, leads)
 @settings(deadline=None, max_examples=100 if JIT else 10)
 def test_in_the_long_run_the_share_below_is_the_nominal_one(pattern, tau, lead) -> None:
-    """Whatever comes, as long as it is bounded (Gibbs and Candès 2021): the steps' sum is the way the quantile has gone.
+    """Whatever comes, as long as it is bounded (Gibbs and Candès 2021): the steps' sum is the way that was gone.
 
     With a rate a that only falls, |share - τ| is at most 2 (furthest it can be from where it is) / (a n).
     """

@@ -1,4 +1,4 @@
-"""The truncated gradient of a whole window, back through heads and layers, against central differences of every weight."""
+"""The truncated gradient of a whole window, back through heads and layers, against differences of every weight."""
 
 from __future__ import annotations
 

@@ -1,0 +1,155 @@
+"""The gradient that a series' own row gathers from a window of its past, against central differences of a twin's loss."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from streamlstm.config import Stream
+from streamlstm.kernels import stage
+from streamlstm.model.advance import take_scales
+from streamlstm.model.arena import Layout, birth
+from streamlstm.model.batch import Learner, Step
+from streamlstm.model.learn import STATE_UNIT, TARGET_CLIP, window
+from streamlstm.model.state import CYCLE, carve, shape, work_dtype
+from tests import reference
+from tests.small import STREAM, STREAM_TWO_LAYERS, with_model
+
+HOUR_NS = 3_600_000_000_000
+OBSERVATIONS, GAP_AT, MISSED, MISSING_AT, WILD_AT = 240, 190, 3, 193, 196
+STEPS = 16  # of a window that sees them all; as many as there is room for
+KINDS = {
+    "one layer": with_model(STREAM, memory=64),  # so that the ring has been round a few times
+    "two layers": with_model(STREAM_TWO_LAYERS, memory=64),
+    "one layer, ReLU": with_model(STREAM, memory=64, activation="relu"),
+    "two layers, ReLU": with_model(STREAM_TWO_LAYERS, memory=64, activation="relu"),
+}
+
+
+@stage
+def gradient_of(records, f8, i8, f4, i2, i1, plans, works, row, start, steps, k):
+    """The gradient of one window alone, into the row's record, as `learn` would have it added there."""
+    plan, work, s = plans[0], works[0], records[row]
+    s.gradient[:] = 0
+    s.labelled = 0
+    take_scales(s, plan, work.scales)
+    m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], shape(s, work, plan), plan)
+    window(s, m, plan, work, start, steps, k)
+
+
+class Series:
+    """One series that has learned a noisy sine with a gap, a missing value and a wild one; and what it remembers."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream, self.layout = stream, Layout.of(stream, HOUR_NS, True)
+        self.learner = Learner(stream, self.layout)
+        self.rows = self.learner.rows
+        self.slot = self.rows.add(birth(1, "small"))
+        self.learner.take(self._observations())
+        self.record = self.rows.record(self.slot)
+        self.k = int(self.record["index"])
+        # an output layer of a few hundred updates is still small: a larger one sends more back
+        self.record["weights"][-2 * (stream.model.hidden + 1) :] *= 3
+
+    def _observations(self) -> list[Step]:
+        noise, hours, out = np.random.default_rng(3).normal(0, 0.3, OBSERVATIONS), 0, []
+        for i in range(OBSERVATIONS):
+            missed = MISSED if i == GAP_AT else 0
+            hours += 1 + missed
+            y = 10 + 3 * math.sin(hours * 2 * math.pi / 24) + noise[i]
+            y = math.nan if i == MISSING_AT else 1e4 if i == WILD_AT else y
+            out.append(Step(self.slot, hours * HOUR_NS, hours * HOUR_NS, missed, False, (y,), i))
+        return out
+
+    def learned(self, start: int, steps: int) -> tuple[NDArray, int, NDArray]:
+        """The record's gradient after one window, its number of labels, and the features that the window saw."""
+        work = np.zeros(1, work_dtype(self.layout.sizes))
+        plan, chunk = self.layout.plan(self.stream), self.rows.views[0]
+        gradient_of(*chunk, plan, work, self.slot, start, steps, self.k)
+        features = work["first"][0, :steps, : self.layout.sizes.features]
+        return self.record["gradient"].copy(), int(self.record["labelled"]), features.astype(np.float64)
+
+    def real(self, k: int) -> bool:
+        return self.rows.ring(self.slot, "past_mask")[k % self.layout.memory] == 1
+
+    def labels(self, start: int, steps: int) -> NDArray:
+        """(y at the lead - y at the origin) / scale of the lead: NaN unless both were observed, and by now."""
+        y = self.rows.ring(self.slot, "past_y")
+        out = np.full((steps, len(self.layout.leads)), np.nan)
+        for t in range(steps):
+            for j, lead in enumerate(self.layout.leads):
+                here, there = start + t, start + t + lead
+                if there <= self.k and self.real(here) and self.real(there):
+                    rise = y[there % self.layout.memory] - y[here % self.layout.memory]
+                    out[t, j] = np.clip(rise / math.sqrt(self.record["lead_square"][j]), -TARGET_CLIP, TARGET_CLIP)
+        return out
+
+    def slopes(self, start: int, features: NDArray, labels: NDArray) -> NDArray:
+        """The twin's gradient, from the hidden state that was kept at the window's start."""
+        n = self.layout.sizes
+        kept = self.rows.ring(self.slot, "past_states")[start // CYCLE % (self.layout.memory // CYCLE)] / STATE_UNIT
+        relu = self.stream.model.activation == "relu"
+        net = partial(
+            reference.Network.of,
+            inputs=n.features,
+            hidden=n.hidden,
+            layers=n.layers,
+            leads=n.leads,
+            activation=reference.relu if relu else np.tanh,
+        )
+        return reference.central_differences(
+            lambda flat: reference.window_loss(net(flat), features, kept[:, : n.hidden], kept[:, n.hidden :], labels),
+            self.record["weights"].astype(np.float64),
+            step=3e-6,
+        )
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def series(request: pytest.FixtureRequest) -> Series:
+    return Series(KINDS[request.param])
+
+
+def aligned(k: int) -> int:
+    """The last step at or before k whose hidden state was kept."""
+    return k // CYCLE * CYCLE
+
+
+def test_the_row_s_gradient_is_the_slope_of_the_twin_s_loss(series: Series) -> None:
+    newest = aligned(series.k - 8)
+    for start, steps in ((newest, series.k - newest), (aligned(GAP_AT), STEPS)):
+        found, labelled, features = series.learned(start, steps)
+        labels = series.labels(start, steps)
+        assert labelled == np.count_nonzero(~np.isnan(labels)) > 0
+        assert np.isnan(labels).any()  # to come, or imputed
+        slopes = series.slopes(start, features, labels)
+        # some hundred roundings of float32, 6e-8, on the way to each entry, of which many cancel
+        np.testing.assert_allclose(found, slopes, rtol=0, atol=1e-5 * np.abs(slopes).max())
+        assert np.abs(slopes).max() > 0.05
+    assert (np.abs(labels) == TARGET_CLIP).any()  # the wild value
+
+
+def test_imputed_steps_are_neither_origins_nor_labels(series: Series) -> None:
+    imputed = [k for k in range(series.k - 60, series.k) if not series.real(k)]
+    assert imputed == [GAP_AT, GAP_AT + 1, GAP_AT + 2, MISSING_AT + MISSED]
+    start = aligned(GAP_AT)
+    before, _, _ = series.learned(start, STEPS)
+    y = series.rows.ring(series.slot, "past_y")
+    at = [k % series.layout.memory for k in imputed]
+    kept = y[at].copy()
+    y[at] += 20  # the cell sees what was imputed; were it an origin or a label, too, the twin would disagree
+    labels = series.labels(start, STEPS)
+    after, _, features = series.learned(start, STEPS)
+    slopes = series.slopes(start, features, labels)
+    y[at] = kept
+    assert (before != after).any()
+    np.testing.assert_allclose(after, slopes, rtol=0, atol=1e-5 * np.abs(slopes).max())
+
+
+def test_it_has_learned_something_by_then(series: Series) -> None:
+    assert series.record["updates"] > 20
+    assert series.record["skipped"] == 0
+    assert (series.record["weights"] != series.record["average"]).any()
