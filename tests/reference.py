@@ -187,7 +187,7 @@ def fourier(phase: float, terms: int) -> Floats:
 
 @dataclass
 class Profile:
-    """The usual value of each slot: a plain mean until the weight 1/n falls below the rate, exponential from then on."""
+    """The usual value of each slot: a plain mean until the weight 1/n falls below the rate, exponential after it."""
 
     slots: int
     rate: float
@@ -236,9 +236,10 @@ class ErrorScale:
         self.squares = np.zeros_like(self.theta)
 
     def take(self, e: float) -> None:
-        """The running means of |e|; the slow and the fast one do not believe in a wild one."""
+        """The running means of |e|: none believes in a wild one, the life-long one only beyond a hundred of itself."""
         self.n += 1
-        self.life = mean_so_far(self.life, e, self.n, self.life_rate)
+        settled = self.n > 30 and self.life > 0
+        self.life = mean_so_far(self.life, min(e, 100 * self.life) if settled else e, self.n, self.life_rate)
         believed = min(e, max(8 * self.slow, 2 * self.life))
         self.slow = mean_so_far(self.slow, believed, self.n, self.slow_rate)
         self.fast = mean_so_far(self.fast, believed, self.n, self.fast_rate)

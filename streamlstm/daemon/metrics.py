@@ -54,6 +54,10 @@ def _process(status: Status) -> Iterator[Metric]:
     yield _gauge("ready", "1 while connected, subscribed and compiled.", status.ready)
     yield _gauge("mqtt_connected", "1 while connected to the broker.", status.connection.connected)
     yield _counter("mqtt_reconnects", "Connections to the broker after the first.", status.connection.reconnects)
+    dropped, unpublished = status.connection.dropped, status.connection.unpublished
+    yield _counter("messages_dropped", "QoS 0 messages that a full inbox turned away.", dropped)
+    yield _counter("publications_dropped", "Publications that gave way to newer ones, or were refused.", unpublished)
+    yield _counter("network_thread_errors", "Faults of our own in the network thread.", status.connection.errors)
     yield _gauge("queue_depth", "Messages waiting in the inbox.", status.queue_depth)
     yield _gauge(
         "oldest_unacknowledged_seconds",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from streamlstm.codec import encode, topics
-from streamlstm.config import Config
+from streamlstm.config import Config, config_hash
 from streamlstm.daemon.history import History
 from streamlstm.daemon.link import Link
 from streamlstm.daemon.status import Status
@@ -17,11 +16,6 @@ from streamlstm.kernels import KERNEL_REVISION, SOURCE_DIGEST
 log = logging.getLogger(__name__)
 
 MODEL_REV = f"{KERNEL_REVISION}-{SOURCE_DIGEST[:8]}"  # forecasts of the same one come from the same arithmetic
-
-
-def config_hash(config: Config) -> str:
-    """Names what the forecasts depend on, and so neither the broker nor the page."""
-    return blake2b(config.model_dump_json(exclude={"mqtt", "http"}).encode(), digest_size=8).hexdigest()
 
 
 class Publisher:

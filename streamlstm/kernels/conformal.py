@@ -15,6 +15,7 @@ SLOW, FAST, LIFE = 0.002, 0.1, 0.0005  # rates of the running mean errors
 FEATURES = 5
 START = (0.4, 0.1, 0.7, 0.2, 0.3)  # exponents of: fast/slow, the first lead's, short and long season, shorter lead
 RATE = 0.02
+WILD, SETTLED = 100.0, 30  # the life-long mean takes an error for at most so many of itself, once it has so many labels
 RANGE = 3.0  # the scale stays within e^±RANGE of the slow mean
 
 
@@ -27,7 +28,8 @@ def laplace(tau):
 @kernel
 def error_sizes(size, n, e):
     """Take |e| of the n-th label into the running means: size (3,) = life-long, slow and fast, in the series' unit."""
-    size[0] += max(LIFE, 1.0 / n) * (e - size[0])
+    first = min(e, WILD * size[0]) if n > SETTLED and size[0] > 0.0 else e
+    size[0] += max(LIFE, 1.0 / n) * (first - size[0])
     usual = min(e, max(8.0 * size[1], 2.0 * size[0]))  # one wild error must not widen weeks of intervals
     size[1] += max(SLOW, 1.0 / n) * (usual - size[1])
     size[2] += max(FAST, 1.0 / n) * (usual - size[2])

@@ -50,9 +50,9 @@ def gain(covariance, x, px, out):
     for i in range(n):
         out[i] = px[i] * scale
     for i in range(n):
-        row, k = covariance[i], px[i] * scale
-        for j in range(n):
-            row[j] = (row[j] - k * px[j]) * (1.0 / FORGETTING)
+        row, p = covariance[i], px[i]
+        for j in range(n):  # p px[j] is the same both ways: what is not symmetric would grow by 1/λ a step
+            row[j] = (row[j] - (p * px[j]) * scale) * (1.0 / FORGETTING)
     for i in range(n):
         if covariance[i, i] > CAP:
             shrink = math.sqrt(CAP / covariance[i, i])

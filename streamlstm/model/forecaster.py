@@ -1,7 +1,8 @@
 """The order in which a series moves: settle, learn, advance, forecast. One compiled entry for one and for many.
 
-`compiled(sizes)` closes over a stream's sizes, so that they are constants in the machine code; everything below it is
-inlined. The step is pure: (row, observation) -> (row, forecast), with no clock and no dice outside the row.
+The sizes of a stream are constants in the machine code, since they come from the types of the records; what hangs on
+the step that was found is data. A step is pure: (row, observation) -> (row, forecast), with no clock and no dice
+outside the row.
 """
 
 from __future__ import annotations

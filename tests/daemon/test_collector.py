@@ -48,7 +48,7 @@ def test_counts_of_the_status_are_shown_as_they_are(last):
     told = status(
         [report(last, gaps=4, updates=7, updates_skipped=1), report(None, "new", gaps=1)],
         time_ns=NOW_NS,
-        connection=Connection(connected=True, reconnects=2, received=210),
+        connection=Connection(connected=True, reconnects=2, received=210, dropped=3, unpublished=4, errors=1),
         queue_depth=5,
     )
     seen = samples(told)
@@ -58,6 +58,9 @@ def test_counts_of_the_status_are_shown_as_they_are(last):
     assert seen["streamlstm_messages_rejected_total", "duplicate"] == told.report.discarded[Reason.DUPLICATE]
     assert seen["streamlstm_observations_total", "learned"] == 200
     assert seen["streamlstm_observations_total", "discarded"] == sum(told.report.discarded.values())
+    assert seen["streamlstm_messages_dropped_total",] == 3
+    assert seen["streamlstm_publications_dropped_total",] == 4
+    assert seen["streamlstm_network_thread_errors_total",] == 1
     assert seen["streamlstm_queue_depth",] == 5
     assert seen["streamlstm_gaps_total",] == 5
     assert seen["streamlstm_updates_total",] == 7

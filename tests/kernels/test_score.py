@@ -54,8 +54,8 @@ def test_of_a_hundred_scores_one_is_above_two_thirds() -> None:
     rs = np.random.default_rng(8).exponential(1.5, 25_000)
     tail = np.array(score.START)
     scores = np.array([surprise(tail, r) for r in rs])[5000:]
-    # Of 20,000 scores 200 are expected above, ± 14 by chance; the tail wavers with its rate of 0.01, and has reached 1.5
-    # times its start only after forty errors beyond it.
+    # Of 20,000 scores 200 are expected above, ± 14 by chance; the tail wavers with its rate of 0.01, and has reached
+    # 1.5 times its start only after forty errors beyond it.
     assert (scores > 2 / 3).mean() == pytest.approx(0.01, abs=0.003)
     assert (scores > 1 / 3).mean() == pytest.approx(0.1, abs=0.015)
     assert 0.0003 < (scores > 1).mean() < 0.004

@@ -1,4 +1,4 @@
-"""The gradient that a series' own row gathers from a window of its past, against central differences of a twin's loss."""
+"""The gradient that a series' row gathers from a window of its past, against central differences of a twin's loss."""
 
 from __future__ import annotations
 
