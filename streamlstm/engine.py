@@ -247,6 +247,7 @@ class Engine:
     def _forecast(self, ready: Ready, learner: Learner, row: Floats) -> Forecast:
         """Name the numbers of one output row."""
         member, obs = ready
+        row = row.copy()  # or each series' newest forecast would keep its whole batch in memory
         is_missing = math.isnan(obs.values[0])
         self._missing += is_missing
         self._learned += not is_missing

@@ -35,6 +35,7 @@ IMPURE = {
     "time", "os", "socket", "threading", "random", "logging", "secrets", "subprocess", "asyncio", "multiprocessing",
     "sqlite3", "tempfile", "shutil", "paho", "prometheus_client", "starlette", "uvicorn",
 }  # fmt: skip
+ALLOWED = {"kernels.__init__": {"tempfile"}}  # where the compiler keeps its cache when there is no home
 KERNELS_MAY = {"numpy", "numba", "math", "streamlstm"}
 
 # Files that import what is slow, or what only few need, when they themselves are imported.
@@ -98,7 +99,8 @@ def test_a_room_imports_only_from_lower_floors_and_from_itself(name):
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if room(name) in PURE])
 def test_a_pure_room_has_no_clock_no_dice_no_threads_and_no_system(name):
-    assert sorted({target.split(".")[0] for target in imports(TREES[name])} & IMPURE) == []
+    found = {target.split(".")[0] for target in imports(TREES[name])} & IMPURE
+    assert sorted(found - ALLOWED.get(name, set())) == []
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if room(name) == "kernels" and "__init__" not in name])

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import numba
@@ -33,9 +34,21 @@ def _digest() -> str:
 
 
 SOURCE_DIGEST = _digest()
+
+
+def _cache_folder(wished: str) -> Path:
+    """Where machine code is kept between starts; where nothing can be written, for this process. Private: it is run."""
+    try:
+        folder = (Path(wished) if wished else Path.home() / ".cache" / "streamlstm") / SOURCE_DIGEST
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return Path(mkdtemp(prefix="streamlstm-"))
+
+
 _settings: Any = numba.config
-_base = Path(_settings.CACHE_DIR) if _settings.CACHE_DIR else Path.home() / ".cache" / "streamlstm"
-_settings.CACHE_DIR = str(_base / SOURCE_DIGEST)
+_settings.CACHE_DIR = str(_cache_folder(_settings.CACHE_DIR))
 
 # What may be reordered without touching NaN guards: `fastmath=True` would make isfinite() always true.
 FLAGS = {"contract", "nsz", "arcp", "afn"}

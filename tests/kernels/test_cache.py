@@ -1,0 +1,39 @@
+"""Where compiled code is kept, and that a machine without a place for it is no reason to fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAY = "import numba, streamlstm.kernels as k; print(numba.config.CACHE_DIR); print(k.SOURCE_DIGEST)"
+
+
+def said(**changed: str) -> tuple[Path, str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("NUMBA_CACHE_DIR", "HOME")}
+    ran = subprocess.run(
+        [sys.executable, "-c", SAY], env=environment | changed, capture_output=True, text=True, check=True
+    )
+    folder, digest = ran.stdout.split()
+    return Path(folder), digest
+
+
+def test_the_folder_is_private_and_named_by_the_sources(tmp_path: Path) -> None:
+    folder, digest = said(HOME=str(tmp_path))
+    assert folder == tmp_path / ".cache" / "streamlstm" / digest
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_numbas_own_setting_is_heeded(tmp_path: Path) -> None:
+    folder, digest = said(NUMBA_CACHE_DIR=str(tmp_path))
+    assert folder == tmp_path / digest
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/proc/nothing"])
+def test_without_a_writable_place_it_goes_to_a_private_one_for_this_process(home: str, tmp_path: Path) -> None:
+    folder, _ = said(HOME=home, TMPDIR=str(tmp_path))
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o077 == 0
