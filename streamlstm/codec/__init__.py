@@ -1,0 +1,1 @@
+"""Between bytes and values: what messages say, and what we publish."""
