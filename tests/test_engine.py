@@ -201,7 +201,6 @@ def test_a_series_begins_by_its_name_alone() -> None:
 def test_it_learns_the_wave_better_than_any_naive_forecast() -> None:
     quick = with_model(STREAM, learning_rate=0.02)  # so small a cell wants a high rate
     last = forecasts(Engine([quick], seed=1, max_series=1).feed(wave(3000)))[-1]
-    print(last.skill_persistence, last.skill_seasonal, last.coverage)
     assert (last.skill_persistence > 0.2).all()
     assert (last.skill_seasonal > 0.1).all()
     assert np.abs(last.coverage - [[0.8], [0.95]]).max() < 0.04
@@ -285,3 +284,25 @@ def test_every_byte_of_a_row_belongs_to_the_table() -> None:
         assert 0 <= following - (begin + size) < 64
     learner.rows.ring(slot, "season_0")[LATEST, 0] = 123.0  # a view, not a copy
     assert np.float64(123.0).tobytes() in learner.rows.export(slot)
+
+
+def test_from_the_first_forecast_on_every_lead_has_an_interval() -> None:
+    first = forecasts(engine().feed(wave(READY_AFTER)))[-1]
+    assert first.state != State.WARMING
+    narrow, wide = first.upper - first.lower
+    assert (narrow > 0.1).all()  # the noise alone is 0.3
+    assert (wide > 1.5 * narrow).all()
+
+
+def test_in_the_first_days_the_intervals_hold_at_least_what_they_say_and_are_not_for_ever() -> None:
+    inside, count = np.zeros((2, 2)), 0
+    for seed in range(20):
+        observations = wave(120, seed=seed)
+        said = forecasts(engine().feed(observations))
+        for i in range(READY_AFTER, 110):
+            for j, lead in enumerate(STREAM.leads):
+                y = observations[i + lead].values[0]
+                inside[:, j] += (said[i].lower[:, j] <= y) & (y <= said[i].upper[:, j])
+            count += 1
+    assert (inside / count > [[0.77], [0.92]]).all()
+    assert (inside[0] / count < 0.95).all()

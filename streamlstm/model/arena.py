@@ -52,6 +52,7 @@ class Layout:
     sizes: Sizes
     step_ns: int
     leads: tuple[int, ...]  # in steps
+    levels: tuple[float, ...]  # nominal coverage
     season_ns: tuple[int, ...]
     memory: int  # steps kept for replay
     regular: bool  # steps on a grid; else one step an observation
@@ -60,7 +61,9 @@ class Layout:
     def of(cls, stream: Stream, step_ns: int, regular: bool) -> Layout:
         leads = tuple(lead if lead > 0 else max(1, round(-lead / step_ns)) for lead in stream.leads)
         memory = max(stream.model.memory, 2 * max(leads) + 4 * stream.model.truncation)
-        return cls(Sizes.of(stream), step_ns, leads, stream.seasons, -(-memory // CYCLE) * CYCLE, regular)
+        return cls(
+            Sizes.of(stream), step_ns, leads, stream.levels, stream.seasons, -(-memory // CYCLE) * CYCLE, regular
+        )
 
     @property
     def inputs(self) -> int:
@@ -216,6 +219,9 @@ class Rows:
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
         s["exponents"], s["tail"] = conformal.START, score.START
+        for level, share in enumerate(self.layout.levels):
+            s["quantile_low"][level] = conformal.laplace.py_func(0.5 - 0.5 * share)
+            s["quantile_high"][level] = conformal.laplace.py_func(0.5 + 0.5 * share)
         self.ring(slot, "origin")[:] = -1
         for name in ("season_0", "season_1"):
             season = self.ring(slot, name)
