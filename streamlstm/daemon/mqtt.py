@@ -86,6 +86,8 @@ class Session:
         """Why we are not ready; empty when we are connected and subscribed, and nobody contests it."""
         if self.epoch and not self._why and self._is_contested:
             return self._rival()
+        if not self.epoch and not self._why:  # the reason is being worked out in the network thread
+            return f"lost {self.endpoint}"
         return self._why
 
     @property
