@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from streamlstm.engine import READY_AFTER, Engine
 from streamlstm.events import SECOND_NS, Changed, Discarded, Forecast, Observation, Opened, Output, Reason, State, Tick
+from streamlstm.model.batch import Learner
 from streamlstm.model.state import LATEST, record
 from tests.small import STREAM, with_model
 
@@ -40,17 +41,20 @@ def numbers(forecast: Forecast) -> bytes:
     return b"".join(array.tobytes() for array in arrays) + np.float64(forecast.anomaly_score).tobytes()
 
 
-def state(of: Engine, series: str = NAME) -> bytes:
+def held(of: Engine, series: str = NAME) -> tuple[Learner, int]:
+    """The rows that hold a series, and its slot there."""
     found = of.learner(series)
     assert found is not None
-    learner, slot = found
+    return found
+
+
+def state(of: Engine, series: str = NAME) -> bytes:
+    learner, slot = held(of, series)
     return learner.rows.export(slot)
 
 
 def number(of: Engine, name: str, series: str = NAME) -> np.ndarray:
-    found = of.learner(series)
-    assert found is not None
-    learner, slot = found
+    learner, slot = held(of, series)
     return np.array(learner.rows.record(slot)[name])
 
 
@@ -92,9 +96,8 @@ def test_a_series_goes_on_byte_for_byte_in_a_restored_row() -> None:
     whole.feed(observations)
     first.feed(observations[:203])
     second.feed(wave(203, seed=9))  # another past, at the same times: all of it is overwritten
-    found = second.learner(NAME)
-    assert found is not None
-    found[0].rows.restore(found[1], state(first))
+    learner, slot = held(second)
+    learner.rows.restore(slot, state(first))
     second.feed(observations[203:])
     assert state(second) == state(whole)
 
@@ -102,9 +105,7 @@ def test_a_series_goes_on_byte_for_byte_in_a_restored_row() -> None:
 def test_a_state_of_another_shape_is_refused() -> None:
     one = engine()
     one.feed(wave(20))
-    found = one.learner(NAME)
-    assert found is not None
-    learner, slot = found
+    learner, slot = held(one)
     good = bytearray(learner.rows.export(slot))
     with pytest.raises(ValueError, match="bytes: need"):
         learner.rows.restore(slot, bytes(good[:-1]))
@@ -177,9 +178,8 @@ def test_too_long_a_gap_forgets_the_hidden_state_and_keeps_the_weights() -> None
     weights = number(own, "weights").tobytes()
     later = 100 * HOUR_NS + 3 * STREAM.gap
     own.feed([Observation(NAME, NAME, later, (math.nan,))])
-    found = own.learner(NAME)
-    assert found is not None
-    states = found[0].rows.ring(found[1], "past_states")
+    learner, slot = held(own)
+    states = learner.rows.ring(slot, "past_states")
     assert int(number(own, "index")) == 104  # one step beyond the longest lead, and the one that came
     assert not states[104 // 8].any()  # the state it began from
     assert states[96 // 8].any()
@@ -274,9 +274,7 @@ def test_wild_values_are_refused_before_they_reach_the_model() -> None:
 def test_every_byte_of_a_row_belongs_to_the_table() -> None:
     own = engine()
     own.feed(wave(30))
-    found = own.learner(NAME)
-    assert found is not None
-    learner, slot = found
+    learner, slot = held(own)
     fixed = record(learner.layout.sizes).itemsize
     ends = [fixed, *(b * learner.rows.ring(slot, n).itemsize for n, b in learner.layout.begins.items())]
     sizes = [0, *(learner.rows.ring(slot, n).nbytes for n in learner.layout.begins)]

@@ -129,7 +129,7 @@ def aligned(size: int) -> int:
 
 
 class Rows:
-    """All series of one layout: chunks of rows, and which slots are free."""
+    """All series of one layout: chunks of rows, filled slot by slot."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -137,20 +137,16 @@ class Rows:
         self.chunks: list[NDArray[np.uint8]] = []
         self.views: list[Views] = []
         self.used = 0  # slots ever opened
-        self._free: list[int] = []
 
     def add(self, birth: bytes) -> int:
         """A slot with a newborn row; its first weights are drawn from `birth`."""
-        slot = self._free.pop() if self._free else self.used
-        self.used = max(self.used, slot + 1)
+        slot = self.used
+        self.used += 1
         if slot == len(self.chunks) * self.per_chunk:
             self.reserve()
         self.row(slot)[:] = 0
         self._fill(slot, birth)
         return slot
-
-    def close(self, slot: int) -> None:
-        self._free.append(slot)
 
     def row(self, slot: int) -> NDArray[np.uint8]:
         return self.chunks[slot // self.per_chunk][slot % self.per_chunk]

@@ -40,7 +40,7 @@ class Learner:
 
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one output row (see `columns`)."""
-        out = np.full((len(steps), self.columns["all"].stop), np.nan)
+        out = np.empty((len(steps), self.columns["all"].stop))
         chunks: dict[int, list[int]] = {}
         for number, step in enumerate(steps):
             chunks.setdefault(step.slot // self.rows.per_chunk, []).append(number)
