@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,7 +27,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from streamlstm.naming import PLACEHOLDER, key_path, name_problems, reaches, topic_filter, topic_problems, url_problem
+from streamlstm.conflicts import between, lead_problems
+from streamlstm.naming import key_path, name_problems, topic_filter, topic_problems, url_problem
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, place, several, shown
 from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, lead, size_bytes
 from streamlstm.units import duration_ns as duration_ns
@@ -125,16 +126,42 @@ class Limits(Section):
     payload: Annotated[Size, Field(ge=16, le=16 * 2**20, description="bytes of one message")] = 64 * 2**10
 
 
-class Model(Section):
-    """The cell and how it learns."""
+# What a preset sets; each setting given beside it wins.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "full": {"hidden": 48, "truncation": 24, "learning_rate": (1e-3, 3e-3, 8e-3), "memory": 20_000},
+    "fleet": {"hidden": 24, "truncation": 12, "learning_rate": (2e-3, 6e-3), "memory": 5_000},
+    "tiny": {"hidden": 16, "truncation": 12, "learning_rate": (4e-3,), "memory": 2_000},
+}
 
-    hidden: Annotated[int, Field(ge=1, le=256, description="width of the hidden state")] = 32
+
+class Model(Section):
+    """The cells and how they learn."""
+
+    preset: Annotated[
+        Literal["full", "fleet", "tiny"], Field(description="best forecasts; thousands of series; least of everything")
+    ] = "full"
+    hidden: Annotated[int, Field(ge=1, le=256, description="width of the hidden state")] = 48
     layers: Annotated[int, Field(ge=1, le=3, description="LSTM layers")] = 1
-    truncation: Annotated[int, Field(ge=2, le=128, description="steps the gradient travels back")] = 16
+    truncation: Annotated[int, Field(ge=2, le=128, description="steps the gradient travels back")] = 24
     activation: Annotated[Literal["tanh", "relu"], Field(description="of the cell's candidate and output")] = "tanh"
-    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="Adam's step")] = 4e-3
-    memory: Annotated[int, Field(ge=64, le=1_000_000, description="past steps kept for replay")] = 5_000
+    learning_rate: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=0.1)], ...],
+        Field(min_length=1, max_length=5, description="Adam's step, of as many cells as there are numbers"),
+    ] = (1e-3, 3e-3, 8e-3)
+    memory: Annotated[int, Field(ge=64, le=1_000_000, description="past steps kept for replay")] = 20_000
     replay: Annotated[int, Field(ge=0, le=5, description="windows drawn from memory an update")] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or given.get("preset") not in PRESETS:
+            return given  # the default preset's settings are the defaults; an unknown one is refused as such
+        return {**PRESETS[given["preset"]], **given}
+
+    @field_validator("learning_rate", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, int | float | str) else value
 
 
 class Stream(Section):
@@ -233,7 +260,7 @@ class Stream(Section):
             found.append((("time_format",), "need time, the key path of what is to be read so"))
         if self.bounds and not self.bounds[0] < self.bounds[1]:
             found.append((("bounds",), "need the lowest first, then a higher one"))
-        found += [(("leads",), what) for what in _lead_problems(self.leads, self.step)]
+        found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
         several(found)
         return self
 
@@ -254,7 +281,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Config:
-        several(_between(self.mqtt, enumerate(self.streams)))
+        several(between(self.mqtt, enumerate(self.streams)))
         return self
 
 
@@ -379,7 +406,7 @@ def _told_by_parts(raw: dict[str, Any], variables: Mapping[Where, str]) -> list[
         mqtt = Mqtt.model_validate(raw.get("mqtt"))
     except ValidationError:
         mqtt = None
-    return problems + [line(where, what, raw, variables) for where, what in _between(mqtt, streams)]
+    return problems + [line(where, what, raw, variables) for where, what in between(mqtt, streams)]
 
 
 def _without_faults(entry: object) -> tuple[Stream | None, list[tuple[Where, str]]]:
@@ -395,47 +422,3 @@ def _without_faults(entry: object) -> tuple[Stream | None, list[tuple[Where, str
     except ValidationError as error:
         found = [pair for item in error.errors() if item["type"] == "several" for pair in item["ctx"]["found"]]
         return None, [(where, what) for where, what in found if where[0] in ("name", "topic")]
-
-
-def _between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tuple[Where, str]]:
-    """What is wrong between sections that are each right by themselves."""
-    found: list[tuple[Where, str]] = []
-    names: dict[str, int] = {}
-    topics: dict[str, str] = {}
-    for n, stream in streams:
-        if mqtt is not None and reaches(stream.topic, mqtt.base):
-            found.append(
-                (
-                    ("streams", n, "topic"),
-                    f"would bring back our own forecasts under '{mqtt.base}/'; {_apart(stream, mqtt)}",
-                )
-            )
-        name, topic = PLACEHOLDER.sub("{}", stream.name), PLACEHOLDER.sub("{}", stream.topic)
-        if name in names:
-            found.append((("streams", n, "name"), f"stream {names[name]} has this name already; need another"))
-        if topic in topics:
-            found.append((("streams", n, "topic"), f"stream {topics[topic]!r} takes every message of it already"))
-        names.setdefault(name, n)
-        topics.setdefault(topic, stream.name)
-    return found
-
-
-def _apart(stream: Stream, mqtt: Mqtt) -> str:
-    """How topic and base can be told apart."""
-    for depth, level in enumerate(topic_filter(stream.topic).split("/")):
-        if level != "+":
-            base = "/".join([mqtt.base.split("/")[0], *["forecasts"] * depth])
-            if not reaches(stream.topic, base):
-                return f"need a fixed level in front, or mqtt.base = '{base}'"
-    return "need a fixed level in front"
-
-
-def _lead_problems(leads: tuple[int, ...], step: int | Literal["auto"]) -> list[str]:
-    """Leads that repeat or that the step cannot reach, as far as the step is known."""
-    if step != "auto":
-        short = [f"'{-lead / UNITS_NS['s']:g}s'" for lead in leads if lead < 0 and 2 * -lead < step]
-        if short:
-            return [f"{', '.join(short)} is less than one step; need at least the step"]
-        leads = tuple(lead if lead > 0 else (2 * -lead + step) // (2 * step) for lead in leads)
-    repeated = sorted({lead for lead in leads if leads.count(lead) > 1})
-    return ["two of them are the same number of steps; need each once"] if repeated else []

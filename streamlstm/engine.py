@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from streamlstm.config import Stream
 from streamlstm.events import (
     BEGINNING,
@@ -31,13 +29,12 @@ from streamlstm.events import (
 )
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
-from streamlstm.model.state import LSTM, SOURCES
+from streamlstm.model.state import SOURCES, STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
 
-READY_AFTER = 12  # observations: before that nothing honest can be said, and the state is WARMING
 MOST = 1e30  # a value beyond it cannot be computed with
 MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
 
@@ -98,7 +95,7 @@ class Engine:
 
     def __init__(self, streams: Sequence[Stream], *, seed: int, max_series: int, memory_bytes: int = 2**62) -> None:
         self._streams = {stream.name: stream for stream in streams}
-        self._civil = {stream.name: CivilTime(stream.timezone) for stream in streams}
+        self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
         self._seed = seed
         self._max_series = max_series
         self._memory_bytes = memory_bytes
@@ -241,8 +238,8 @@ class Engine:
             reset = reset or missed > min(MOST_WALKED, learner.layout.memory // 2)
             missed = 0 if reset else missed  # what was forgotten need not be walked
         member.last_ns = obs.time_ns
-        civil_ns = self._civil[member.stream.name].of(obs.time_ns)
-        return Step(member.slot, obs.time_ns, civil_ns, missed, reset, obs.values, obs.position)
+        civil = self._civil[member.stream.name].of(obs.time_ns)
+        return Step(member.slot, obs.time_ns, *civil, missed, reset, obs.values, obs.position)
 
     def _forecast(self, ready: Ready, learner: Learner, row: Floats) -> Forecast:
         """Name the numbers of one output row."""
@@ -253,18 +250,11 @@ class Engine:
         self._learned += not is_missing
         n, at = learner.layout.sizes, learner.columns
         L, Q = n.leads, n.levels
-        seen = 0 if math.isnan(row[at["seen"]][0]) else int(row[at["seen"]][0])
-        is_ready = seen >= READY_AFTER
-        if not is_ready:
-            row[: at["coverage"].start] = math.nan
-        source = [LSTM if math.isnan(code) else int(code) for code in row[at["source"]]]
-        if not is_ready:
-            member.state = State.WARMING
-        elif is_missing:
-            member.state = State.GAP
-        else:
-            member.state = State.FALLBACK if source.count(LSTM) * 2 < L else State.ACTIVE
-        mae = row[at["absolute_error"]]
+        seen = row[at["seen"]][0]
+        state = row[at["state"]][0]
+        member.state = State.WARMING if math.isnan(state) else STATES[int(state)]
+        quantiles = row[at["quantiles"]].reshape(n.taus, L)
+        lower, upper = learner.ends
         member.last = Forecast(
             series=obs.series,
             stream=obs.stream,
@@ -275,25 +265,34 @@ class Engine:
             leads=learner.layout.leads,
             levels=member.stream.levels,
             yhat=row[at["yhat"]],
-            lower=row[at["lower"]].reshape(Q, L),
-            upper=row[at["upper"]].reshape(Q, L),
+            lower=quantiles[lower],
+            upper=quantiles[upper],
+            taus=learner.taus,
+            quantiles=quantiles,
             lstm=row[at["lstm"]],
             seasonal=row[at["seasonal"]],
-            sources=tuple(SOURCES[code] for code in source),
-            skill_persistence=_skill(mae, row[at["mae_persistence"]]),
-            skill_seasonal=_skill(mae, row[at["mae_seasonal"]]),
-            absolute_error=mae,
+            weights=_shares(row[at["weights"]]),
+            naive=row[at["naive"]],
+            skill_persistence=row[at["skill_persistence"]],
+            skill_seasonal=row[at["skill_seasonal"]],
+            absolute_error=row[at["absolute_error"]],
             coverage=row[at["coverage"]].reshape(Q, L),
             anomaly_score=float(row[at["anomaly_score"]][0]),
             state=member.state,
-            n_seen=seen,
+            n_seen=0 if math.isnan(seen) else int(seen),
         )
         return member.last
 
 
-def _skill(error: Floats, rival: Floats) -> Floats:
-    """1 - MAE/MAE(rival); NaN where the rival is perfect or unknown."""
-    return 1.0 - error / np.where(rival == 0.0, np.nan, rival)
+def _shares(weights: Floats) -> dict[str, float]:
+    """What each source has, without those that have nothing."""
+    return {name: share for name, share in zip(SOURCES, weights.tolist(), strict=True) if share > 0}
+
+
+def _horizon_ns(stream: Stream) -> int:
+    """How far ahead a stream forecasts, at most; leads that count steps of unknown length are taken for hours."""
+    step = stream.step if isinstance(stream.step, int) else 3_600_000_000_000
+    return max(lead * step if lead > 0 else -lead for lead in stream.leads)
 
 
 def _series_report(member: Member) -> SeriesReport:
@@ -305,9 +304,9 @@ def _series_report(member: Member) -> SeriesReport:
         member.stream.name,
         member.state,
         member.last,
-        int(row["updates"]),
+        int(row["updates"].sum()),
         int(row["skipped"]),
-        float(row["gradient_norm"]),
+        float(row["gradient_norm"].max()),
         int(row["gaps"]),
         member.learner.layout.row_bytes,
     )

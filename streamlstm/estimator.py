@@ -36,11 +36,13 @@ class LSTMForecaster(Forecaster):
     horizon
         The largest number of steps ahead that can be asked for.
     hidden
-        Width of the hidden state.
+        Width of the hidden state of each cell; as the preset says if not given.
     truncation
-        Steps that the gradient travels back.
+        Steps that the gradient travels back; as the preset says if not given.
     seed
         Of the first weights.
+    preset
+        "full" forecasts best, "fleet" and "tiny" take less memory and time.
     layers
         LSTM layers, one to three.
     activation
@@ -52,9 +54,9 @@ class LSTMForecaster(Forecaster):
     levels
         The coverage of the intervals that are calibrated.
     learning_rate
-        Adam's step.
+        Adam's step, of as many cells as there are numbers; as the preset says if not given.
     memory
-        Past steps kept for replay.
+        Past steps kept for replay; as the preset says if not given.
 
     Examples
     --------
@@ -71,21 +73,23 @@ class LSTMForecaster(Forecaster):
     def __init__(
         self,
         horizon: int = 24,
-        hidden: int = 32,
-        truncation: int = 16,
+        hidden: int | None = None,
+        truncation: int | None = None,
         seed: int = 1,
+        preset: str = "full",
         layers: int = 1,
         activation: str = "tanh",
         period: int | str | tuple[int | str, ...] | None = None,
         step: str | None = None,
         levels: tuple[float, ...] = (0.8, 0.95),
-        learning_rate: float = 4e-3,
-        memory: int = 5_000,
+        learning_rate: float | tuple[float, ...] | None = None,
+        memory: int | None = None,
     ) -> None:
         self.horizon = horizon
         self.hidden = hidden
         self.truncation = truncation
         self.seed = seed
+        self.preset = preset
         self.layers = layers
         self.activation = activation
         self.period = period
@@ -176,6 +180,18 @@ class LSTMForecaster(Forecaster):
         if xs is not None and len(xs) != horizon:
             raise ValueError(f"xs has {len(xs)} entries: need one for each of the {horizon} steps")
 
+    def _model(self) -> dict[str, Any]:
+        """The settings of the cells; None where the preset decides."""
+        return {
+            "preset": self.preset,
+            "hidden": self.hidden,
+            "layers": self.layers,
+            "truncation": self.truncation,
+            "activation": self.activation,
+            "learning_rate": self.learning_rate,
+            "memory": self.memory,
+        }
+
     @property
     def _step_ns(self) -> int:
         return SECOND_NS if self.step is None else _duration(self.step)
@@ -197,14 +213,7 @@ class LSTMForecaster(Forecaster):
                     "seasons": tuple(p if isinstance(p, str) else f"{p * self._step_ns}ns" for p in periods),
                     "leads": heads(self.horizon),
                     "levels": self.levels,
-                    "model": {
-                        "hidden": self.hidden,
-                        "layers": self.layers,
-                        "truncation": self.truncation,
-                        "activation": self.activation,
-                        "learning_rate": self.learning_rate,
-                        "memory": self.memory,
-                    },
+                    "model": {name: value for name, value in self._model().items() if value is not None},
                 }
             )
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -43,7 +44,7 @@ class State(StrEnum):
 
     WARMING = "warming"  # too few observations to forecast
     ACTIVE = "active"  # the learned model is published
-    FALLBACK = "fallback"  # at most leads a naive forecast is better, and is published instead
+    FALLBACK = "fallback"  # at most leads naive forecasts are better, and have most of the weight
     STALE = "stale"  # nothing has come for longer than the stream's gap
     GAP = "gap"  # the newest reading was missing
 
@@ -116,9 +117,12 @@ class Forecast:
     yhat: Floats  # (L,)
     lower: Floats  # (Q, L)
     upper: Floats  # (Q, L)
-    lstm: Floats  # the LSTM alone (L,)
+    taus: tuple[float, ...]  # probabilities (T,) of the quantiles
+    quantiles: Floats  # the predictive distribution (T, L); see `streamlstm.distribution`
+    lstm: Floats  # the cells alone (L,)
     seasonal: Floats  # the seasonal naive forecast (L,); NaN before a season has been seen
-    sources: tuple[str, ...]  # whose forecast is published at each lead: lstm, persistence or seasonal (L,)
+    weights: Mapping[str, float]  # what share each kind of expert has in it, mean over the leads; they add up to 1
+    naive: Floats  # 1 at which leads it is, for the most part, a naive forecast, else 0 (L,)
     skill_persistence: Floats  # 1 - MAE/MAE(persistence), running (L,); NaN before it is known
     skill_seasonal: Floats  # the same against the seasonal naive (L,)
     absolute_error: Floats  # running mean absolute error of what was published (L,)

@@ -89,15 +89,15 @@ class Network:
         return np.array(outputs)
 
 
-def huber(error: Floats) -> Floats:
-    """Huber (1964), δ = 1."""
-    return np.where(np.abs(error) <= 1, error**2 / 2, np.abs(error) - 0.5)
+def huber(error: Floats, delta: float) -> Floats:
+    """Huber (1964)."""
+    return np.where(np.abs(error) <= delta, error**2 / 2, delta * (np.abs(error) - delta / 2))
 
 
-def window_loss(network: Network, xs: Floats, h: Floats, c: Floats, labels: Floats) -> float:
+def window_loss(network: Network, xs: Floats, h: Floats, c: Floats, labels: Floats, delta: float) -> float:
     """Huber's loss of a window, summed over the labels (K, L); NaN marks those that nobody knows."""
     known = ~np.isnan(labels)
-    return float(huber((network.run(xs, h, c) - labels)[known]).sum())
+    return float(huber((network.run(xs, h, c) - labels)[known], delta).sum())
 
 
 def central_differences(loss: Callable[[Floats], float], at: Floats, step: float) -> Floats:

@@ -13,7 +13,8 @@ PACKAGE = ROOT / "streamlstm"
 
 # Which floor each room is on; a room imports only from lower floors, and within itself.
 FLOORS = {
-    "events": 0, "config": 0, "kernels": 0, "problems": 0, "units": 0, "naming": 0,
+    "events": 0, "config": 0, "kernels": 0, "problems": 0, "units": 0, "naming": 0, "conflicts": 0,
+    "distribution": 1,
     "timeline": 1,
     "codec": 2, "model": 2,
     "engine": 3,
@@ -27,9 +28,13 @@ ROOMS = {
     "cli_backtest": "cli", "cli_replay": "cli", "__main__": "cli",
 }  # fmt: skip
 
-BESIDE = {"config": {"problems", "units", "naming"}, "problems": {"units"}}  # the pages that word the settings
+BESIDE = {
+    "config": {"problems", "units", "naming", "conflicts"},
+    "problems": {"units"},
+    "conflicts": {"problems", "units", "naming", "config"},
+}  # the pages that word the settings
 
-PURE = {"kernels", "events", "timeline", "codec", "model", "engine", "estimator", "evaluate"}
+PURE = {"kernels", "events", "distribution", "timeline", "codec", "model", "engine", "estimator", "evaluate"}
 # What waits, asks the clock, rolls dice or touches the system: none of it belongs in a pure room.
 IMPURE = {
     "time", "os", "socket", "threading", "random", "logging", "secrets", "subprocess", "asyncio", "multiprocessing",

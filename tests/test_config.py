@@ -257,7 +257,13 @@ def test_an_empty_file_says_what_is_needed(problems):
         (
             "model",
             "{ learning_rate = 1 }",
-            ".model.learning_rate = 1: need a number, above 0, at most 0.1 (Adam's step)",
+            ".model.learning_rate[0]: need a number, above 0, at most 0.1 (Adam's step, of as many cells as there are "
+            "numbers)",
+        ),
+        (
+            "model",
+            "{ preset = 'fulll' }",
+            ".model.preset = 'fulll': need 'full', 'fleet' or 'tiny'; did you mean 'full'?",
         ),
         ("model", "5", ".model = 5: need a table, begun with [streams.model]"),
         ("hidden", "3", ".hidden: no such setting; 'hidden' belongs to [streams.model]"),

@@ -14,6 +14,7 @@ import orjson
 from streamlstm.events import SECOND_NS, Forecast
 
 VERSION = 1  # of the payloads
+ALONE = 0.95  # of the weight: so much of it makes a source the only one worth naming
 UNKNOWN = b"unknown"  # a next value that is not known; home automation reads it so, and so do we
 _EPOCH = datetime(1970, 1, 1)
 _LAST_NS = 253_402_300_800 * SECOND_NS  # the year 10000, which RFC 3339 cannot write
@@ -27,7 +28,7 @@ def is_publishable(f: Forecast) -> bool:
 def forecast(f: Forecast, *, unit: str, issued_ns: int, model_rev: str, config_hash: str) -> bytes:
     """One publishable forecast. What is not known is null (orjson writes no NaN)."""
     levels, leads = _keys(f.levels), _keys(f.leads)
-    shares = _shares(f.sources)
+    first = max(f.weights, key=f.weights.__getitem__, default="persistence")
     return orjson.dumps(
         {
             "v": VERSION,
@@ -44,8 +45,8 @@ def forecast(f: Forecast, *, unit: str, issued_ns: int, model_rev: str, config_h
             "y": f.y,
             "anomaly_score": f.anomaly_score,
             "state": f.state.value,
-            "source": f.sources[0] if len(shares) == 1 else "blend",
-            "weights": shares,
+            "source": first if f.weights.get(first, 0.0) >= ALONE else "blend",
+            "weights": f.weights,
             "skill": dict(zip(leads, _skill(f), strict=True)),
             "coverage": dict(zip(levels, map(_mean, f.coverage.tolist()), strict=True)),
             "n_seen": f.n_seen,
@@ -119,12 +120,6 @@ def _seconds(ns: int) -> int | float:
 def _keys(numbers: tuple[float, ...]) -> tuple[str, ...]:
     """Leads or levels as keys: "24", "0.8", never "1e-05". They repeat with every forecast of a stream."""
     return tuple(str(n) if isinstance(n, int) else f"{n:.12f}".rstrip("0") for n in numbers)
-
-
-@lru_cache(1024)
-def _shares(sources: tuple[str, ...]) -> dict[str, float]:
-    """For which share of the leads each source speaks."""
-    return {source: sources.count(source) / len(sources) for source in dict.fromkeys(sources)}
 
 
 def _skill(f: Forecast) -> list[float]:

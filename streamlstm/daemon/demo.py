@@ -197,7 +197,7 @@ def _table(forecast: Forecast, unit: str, zone: str) -> Table:
             _percent(forecast.skill_persistence[i]),
             _percent(forecast.skill_seasonal[i]),
             *(_percent(share) for share in forecast.coverage[:, i]),
-            "–" if forecast.state is State.WARMING else forecast.sources[i],
+            "–" if forecast.state is State.WARMING else "naive" if forecast.naive[i] else "blend",
         )
     return shown
 

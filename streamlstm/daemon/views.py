@@ -165,7 +165,8 @@ def _fan(last: Forecast) -> dict[str, Any]:
         "yhat": last.yhat.tolist(),
         "lower": _by_level(last, last.lower),
         "upper": _by_level(last, last.upper),
-        "sources": last.sources,
+        "naive": [bool(naive) for naive in last.naive],
+        "weights": last.weights,
     }
 
 

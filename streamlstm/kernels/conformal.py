@@ -12,8 +12,9 @@ import math
 from streamlstm.kernels import kernel
 
 SLOW, FAST, LIFE = 0.002, 0.1, 0.0005  # rates of the running mean errors
-FEATURES = 5
-START = (0.4, 0.1, 0.7, 0.2, 0.3)  # exponents of: fast/slow, the first lead's, short and long season, shorter lead
+FEATURES = 7
+# exponents of: fast/slow, the first lead's, short and long season, the shorter lead's, two spreads of the experts
+START = (0.4, 0.1, 0.7, 0.2, 0.3, 0.06, 0.06)
 RATE = 0.02
 WILD, SETTLED = 100.0, 30  # the life-long mean takes an error for at most so many of itself, once it has so many labels
 RANGE = 3.0  # the scale stays within e^±RANGE of the slow mean

@@ -6,10 +6,15 @@ import math
 
 from streamlstm.kernels import kernel
 
+# Rows of a season's ring: the profile, how many values a slot has seen, its usual error ratio; then its latest values.
+PROFILE, COUNT, ERROR, FIXED = range(4)
+
 
 @kernel
 def slot(civil_ns, period_ns, slots):
     """Which of `slots` equal parts of the period a time falls in."""
+    if period_ns <= 0:
+        return 0  # there is no such season
     within = civil_ns % period_ns  # never negative: the divisor is positive
     # within · slots overflows 64 bits for periods beyond a century of nanoseconds: divide first
     width = period_ns // slots
@@ -50,8 +55,36 @@ def harmonics(phase, out):
 
 
 @kernel
-def settle_slot(profile, seen, latest, at, y, rate):
-    """Take a value into its slot: the exponentially weighted profile, how many it has seen, and the latest."""
-    seen[at] += 1.0
-    profile[at] += max(rate, 1.0 / seen[at]) * (y - profile[at])
-    latest[at] = y
+def settle_slot(season, at, y, rate):
+    """Take a value into its slot of a season (FIXED + D, slots): usual value, count, error ratio, the D latest values.
+
+    The usual value is a plain mean until 1/count falls below the rate, exponential after it.
+    """
+    depth = season.shape[0] - FIXED
+    seen = season[COUNT, at]
+    season[FIXED + int(seen) % depth, at] = y
+    season[COUNT, at] = seen + 1.0
+    season[PROFILE, at] += max(rate, 1.0 / (seen + 1.0)) * (y - season[PROFILE, at])
+
+
+@kernel
+def usual(season, at):
+    """The profile in a slot; NaN before the slot has been seen."""
+    return season[PROFILE, at] if season[COUNT, at] > 0.0 else math.nan
+
+
+@kernel
+def latest(season, at):
+    """The latest value in a slot; NaN before the slot has been seen."""
+    seen = int(season[COUNT, at])
+    return season[FIXED + (seen - 1) % (season.shape[0] - FIXED), at] if seen > 0 else math.nan
+
+
+@kernel
+def latest_few(season, at, out):
+    """The latest values in a slot, at most D of them, in no order, into out; returns how many."""
+    depth = season.shape[0] - FIXED
+    count = min(int(season[COUNT, at]), depth)
+    for i in range(count):
+        out[i] = season[FIXED + i, at]
+    return count

@@ -8,19 +8,18 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import kernel, linear, lstm, stage
-from streamlstm.kernels.season import settle_slot, slot
+from streamlstm.kernels.season import COUNT, PROFILE, settle_slot, slot
+from streamlstm.model.experts import take_recent
 from streamlstm.model.features import LINEAR_UNIT, features, floored, regressors
 from streamlstm.model.learn import STATE_UNIT, first_cell, upper_cell
 from streamlstm.model.settle import running
 from streamlstm.model.state import (
-    COUNT,
+    BASES,
     CYCLE,
     INPUT_MEAN,
     INPUT_SEEN,
     INPUT_SQUARE,
     INPUT_VARIANCE,
-    LATEST,
-    PROFILE,
     shape,
 )
 
@@ -58,20 +57,27 @@ def advance(s, m, plan, work, k, y, real, alone, civil):
     regress(s, m, plan, work, k, real)
     keep_state(s, m, plan, k)
     features(work.first[0][: n.features], s, m, plan, work, k)
+    for cell in range(n.cells):
+        step(s, n, work, cell)
+    s.index = k
+
+
+@kernel
+def step(s, n, work, cell):
+    """One cell's hidden states one step on, its features in the first row of work.first."""
     H, F = n.hidden, n.features
-    a = work.first[0]
-    lstm.put(s.hidden_state[0], a[F:])
-    w, b, p = first_cell(s.average, n)
-    lstm.step(w, b, p, a, s.cell_state[0], work.z, n.relu)
-    lstm.put(a[F:], s.hidden_state[0])
+    a, state, cells = work.first[0], s.hidden_state[cell], s.cell_state[cell]
+    lstm.put(state[0], a[F:])
+    w, b, p = first_cell(s.average[cell], n)
+    lstm.step(w, b, p, a, cells[0], work.z, n.relu)
+    lstm.put(a[F:], state[0])
     for layer in range(1, n.layers):
         up = work.upper[0][0]
-        lstm.put(s.hidden_state[layer - 1], up)
-        lstm.put(s.hidden_state[layer], up[H:])
-        w, b, p = upper_cell(s.average, n, layer)
-        lstm.step(w, b, p, up, s.cell_state[layer], work.z, n.relu)
-        lstm.put(up[H:], s.hidden_state[layer])
-    s.index = k
+        lstm.put(state[layer - 1], up)
+        lstm.put(state[layer], up[H:])
+        w, b, p = upper_cell(s.average[cell], n, layer)
+        lstm.step(w, b, p, up, cells[layer], work.z, n.relu)
+        lstm.put(up[H:], state[layer])
 
 
 @kernel
@@ -91,12 +97,11 @@ def measure(s, m, n, plan, k, y, alone, civil):
     s.variance = (1.0 - rate) * (s.variance + rate * from_mean * from_mean)
     s.lowest, s.highest = min(s.lowest, y), max(s.highest, y)
     s.y = y
-    at0 = slot(civil, plan.season_ns[0], m.season_0.shape[1])
-    at1 = slot(civil, plan.season_ns[1], m.season_1.shape[1])
-    if n.seasons > 0:
-        into_season(s, m.season_0, 0, at0, y)
-    if n.seasons > 1:
-        into_season(s, m.season_1, 1, at1, y)
+    take_recent(s, plan, y)
+    if s.season_ns[0] > 0:
+        into_season(s, m.season_0, 0, slot(civil, s.season_ns[0], m.season_0.shape[1]), y)
+    if s.season_ns[1] > 0:
+        into_season(s, m.season_1, 1, slot(civil, s.season_ns[1], m.season_1.shape[1]), y)
     for j in range(n.inputs):
         value = m.past_inputs[k % plan.memory, j]
         if not math.isnan(value):
@@ -110,7 +115,7 @@ def into_season(s, season, which, at, y):
     if season[COUNT, at] > 0.0:
         error = abs(y - season[PROFILE, at])
         s.profile_error[which] = running(s.profile_error[which], error, s.seen, PROFILE_ERROR_RATE)
-    settle_slot(season[PROFILE], season[COUNT], season[LATEST], at, y, PROFILE_RATES[which])
+    settle_slot(season, at, y, PROFILE_RATES[which])
 
 
 @kernel
@@ -130,15 +135,18 @@ def into_input(scale, value, last):
 
 @kernel
 def take_scales(s, plan, scales):
-    """scales (3+L,): mean, deviation, RMS difference, each lead's RMS error of persistence; all safe to divide by."""
+    """scales (3 + bases × L,): mean, deviation, RMS difference, each base's RMS error at each lead; not zero."""
     scales[0] = s.mean
     scales[1] = floored(math.sqrt(s.variance), s.mean)
     scales[2] = floored(math.sqrt(s.square_difference), s.mean)
-    for j in range(s.labels.shape[0]):
-        if s.labels[j] > 0:
-            scales[3 + j] = floored(math.sqrt(s.lead_square[j]), s.mean)
-        else:  # a random walk's, until the first label
-            scales[3 + j] = scales[2] * math.sqrt(plan.leads[j] * 1.0)
+    L = s.labels.shape[0]
+    for base in range(len(BASES)):
+        for j in range(L):
+            if s.base_labels[base, j] > 0.0:
+                size = floored(math.sqrt(s.base_square[base, j]), s.mean)
+            else:  # a random walk's, until the first label
+                size = scales[2] * math.sqrt(plan.leads[j] * 1.0)
+            scales[3 + base * L + j] = size
 
 
 @stage
@@ -148,13 +156,13 @@ def regress(s, m, plan, work, k, real):
     regressors(work.x, s, m, plan, work, k)
     if real:
         linear.gain(s.covariance, work.x, work.px, work.gain)
-        kept = m.pending_gain[k % plan.pending]
+        kept = m.pending_gain[k % plan.longest]
         for j in range(n.regressors):
             kept[0, j] = work.gain[j]
             kept[1, j] = work.x[j]
     row = m.past_linear[k % plan.memory]
     for j in range(n.leads):
-        value = linear.inner(s.coefficients[j], work.x) * LINEAR_UNIT
+        value = linear.inner(s.coefficients[0, j], work.x) * LINEAR_UNIT
         row[j] = math.floor(min(max(value, -120.0), 120.0) + 0.5)
 
 
@@ -163,10 +171,11 @@ def keep_state(s, m, plan, k):
     """Every eighth step, the hidden and cell state before it: where a replayed window starts. 16 bits each."""
     if k % CYCLE != 0:
         return
-    H = s.hidden_state.shape[1]
+    cells, layers, H = s.hidden_state.shape
     kept = m.past_states[(k // CYCLE) % (plan.memory // CYCLE)]
-    for layer in range(s.hidden_state.shape[0]):
-        for j in range(H):
-            h, c = s.hidden_state[layer, j] * STATE_UNIT, s.cell_state[layer, j] * STATE_UNIT
-            kept[layer, j] = int(min(max(h, -32760.0), 32760.0))
-            kept[layer, H + j] = int(min(max(c, -32760.0), 32760.0))
+    for cell in range(cells):
+        for layer in range(layers):
+            for j in range(H):
+                h, c = s.hidden_state[cell, layer, j] * STATE_UNIT, s.cell_state[cell, layer, j] * STATE_UNIT
+                kept[cell, layer, j] = int(min(max(h, -32760.0), 32760.0))
+                kept[cell, layer, H + j] = int(min(max(c, -32760.0), 32760.0))

@@ -12,12 +12,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.config import Stream
+from streamlstm.distribution import ends, probabilities
 from streamlstm.kernels import conformal, linear, score
-from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_PROFILE_LEADS
-from streamlstm.model.state import CYCLE, ERROR, FORMAT, LATEST, Views, plan_dtype, record, rings
+from streamlstm.kernels.season import ERROR
+from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
+from streamlstm.model.state import (
+    B_LAST,
+    B_LINEAR,
+    B_RISE,
+    CYCLE,
+    E_CELL,
+    FORMAT,
+    GROUP,
+    LINEAR,
+    LSTM,
+    PERSISTENCE,
+    SEASONAL,
+    SOURCES,
+    WINDOW,
+    Views,
+    plan_dtype,
+    record,
+    rings,
+)
 
 MAX_SLOTS = (288, 2016)  # of the shorter and the longer season: five minutes of a day, of a week
 CHUNK_BYTES = 4 * 2**20
+DAY_NS = 86_400 * 10**9
+HUBER = 0.25  # δ of the cells' loss, in RMS errors of the base: near the median, which the intervals surround
+CELL_BASES = (B_LAST, B_RISE, B_LINEAR)  # of the first cell, the second ...
+# What the mixture believes before it has seen anything: the naive forecasts most; learners have to learn first.
+PRIOR = [5.0 if g in (PERSISTENCE, SEASONAL) else 1.0 for g in range(len(SOURCES))]
+PENALTY = [{LINEAR: 3.0, LSTM: 1.5}.get(g, 0.0) for g in range(len(SOURCES))]
 
 
 class Sizes(NamedTuple):
@@ -25,23 +51,40 @@ class Sizes(NamedTuple):
 
     hidden: int
     layers: int
+    cells: int
     truncation: int
     leads: int
     levels: int
+    taus: int  # T: probabilities whose quantiles are tracked
     inputs: int  # covariates
+    shown: int  # leads at which the cells and the linear branch look ahead
+    experts: int
     features: int  # F: inputs of the first layer
     regressors: int  # P: of the linear branch
-    weights: int  # per layer w, b and peepholes, then the heads
+    weights: int  # of one cell: per layer w, b and peepholes, then the heads
 
     @classmethod
     def of(cls, stream: Stream) -> Sizes:
         m, L, C = stream.model, len(stream.leads), stream.inputs
-        features = FIXED_FEATURES + 2 * L + 3 * C
-        regressors = 2 + LAGS + 6 + 2 * min(L, MOST_PROFILE_LEADS) + 2 * C
+        shown = min(L, MOST_SHOWN)
+        features = FIXED_FEATURES + 2 * shown + 3 * C
+        regressors = 2 + LAGS + 6 + 2 * shown + 2 * C
         below = [features] + [m.hidden] * (m.layers - 1)
-        cells = sum((d + m.hidden) * 4 * m.hidden + 7 * m.hidden for d in below)
+        in_cells = sum((d + m.hidden) * 4 * m.hidden + 7 * m.hidden for d in below)
         return cls(
-            m.hidden, m.layers, m.truncation, L, len(stream.levels), C, features, regressors, cells + L * (m.hidden + 1)
+            hidden=m.hidden,
+            layers=m.layers,
+            cells=len(m.learning_rate),
+            truncation=m.truncation,
+            leads=L,
+            levels=len(stream.levels),
+            taus=len(probabilities(stream.levels)),
+            inputs=C,
+            shown=shown,
+            experts=E_CELL + len(m.learning_rate) + (len(m.learning_rate) > 1),
+            features=features,
+            regressors=regressors,
+            weights=in_cells + L * (m.hidden + 1),
         )
 
 
@@ -53,7 +96,7 @@ class Layout:
     step_ns: int
     leads: tuple[int, ...]  # in steps
     levels: tuple[float, ...]  # nominal coverage
-    season_ns: tuple[int, ...]
+    season_ns: tuple[int, ...]  # at birth
     memory: int  # steps kept for replay
     regular: bool  # steps on a grid; else one step an observation
 
@@ -72,15 +115,18 @@ class Layout:
 
     @property
     def pending(self) -> int:
-        """How many origins wait for their labels."""
-        return max(self.leads) + 1
+        """Places for origins that wait for their labels: as many a lead as it has steps."""
+        return sum(self.leads)
 
     @property
     def slots(self) -> tuple[int, int]:
-        """Slots of each season: a step each, down to five minutes of a day or a week."""
-        found = [max(1, min(round(p / self.step_ns), most)) for p, most in zip(self.season_ns, MAX_SLOTS, strict=False)]
-        short, long, *_ = (*found, 1, 1)
+        """Room for each season's slots: a step each, down to five minutes of a day or a week."""
+        short, long = (self.slots_of(which, period) for which, period in enumerate((*self.season_ns, 0, 0)[:2]))
         return short, long
+
+    def slots_of(self, which: int, period_ns: int) -> int:
+        """Into how many slots a season is cut."""
+        return max(1, min(round(period_ns / self.step_ns), MAX_SLOTS[which]))
 
     @cached_property
     def fingerprint(self) -> int:
@@ -110,18 +156,32 @@ class Layout:
 
     def plan(self, stream: Stream) -> NDArray[np.void]:
         """The numbers that the compiled code reads; a record array of one."""
-        plan = np.zeros(1, plan_dtype(self.sizes.leads))
-        longest = max(self.season_ns, default=100 * max(self.leads) * self.step_ns)
+        n, m, step = self.sizes, stream.model, self.step_ns
+        plan = np.zeros(1, plan_dtype(n))
+        longest = max(self.season_ns, default=100 * max(self.leads) * step)
         plan["begins"] = list(self.begins.values())
-        plan["memory"], plan["pending"], plan["slots"] = self.memory, self.pending, self.slots
-        plan["leads"], plan["step_ns"] = self.leads, self.step_ns
-        plan["season_ns"] = (*self.season_ns, self.step_ns, self.step_ns)[:2]
-        plan["rate"] = 1.0 - 0.5 ** (self.step_ns / (4 * longest))
+        plan["memory"], plan["slots"], plan["leads"], plan["step_ns"] = self.memory, self.slots, self.leads, step
+        plan["place"] = np.cumsum([0, *self.leads[:-1]])
+        plan["shorter"] = [self._shorter(lead) for lead in self.leads]
+        plan["longest"] = max(self.leads)
+        plan["shown"] = [j * (n.leads - 1) // max(n.shown - 1, 1) for j in range(n.shown)]
+        plan["window"] = max(8, min(round(DAY_NS / step), WINDOW))
+        plan["rate"] = 1.0 - 0.5 ** (step / (4 * longest))
         plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
-        plan["inputs"], plan["seasons"] = stream.inputs, len(self.season_ns)
-        plan["relu"], plan["replay"] = stream.model.activation == "relu", stream.model.replay
-        plan["learning_rate"] = stream.model.learning_rate
+        plan["inputs"], plan["relu"], plan["replay"] = stream.inputs, m.activation == "relu", m.replay
+        plan["most_periods"] = min(max(m.memory // 48, 8), 120)
+        plan["base"] = [CELL_BASES[cell % 3] for cell in range(n.cells)]
+        plan["huber"] = HUBER
+        plan["learning_rate"] = m.learning_rate
+        group = [*GROUP, *[LSTM] * (n.experts - E_CELL)]
+        plan["group"], plan["prior"] = group, [PRIOR[g] for g in group]
+        plan["penalty"] = [PENALTY[g] for g in group]
+        plan["taus"], plan["levels"] = probabilities(self.levels), ends(self.levels)
         return plan
+
+    def _shorter(self, lead: int) -> int:
+        found = [j for j, other in enumerate(self.leads) if 2 * other <= lead]
+        return max(found, key=lambda j: self.leads[j], default=-1)
 
 
 def aligned(size: int) -> int:
@@ -202,26 +262,26 @@ class Rows:
         """
         n, s = self.layout.sizes, self.record(slot)
         dice = np.random.Generator(np.random.PCG64(int.from_bytes(birth, "little")))
-        drawn, inputs = [], n.features
-        for _ in range(n.layers):
-            rows = inputs + n.hidden
-            edge = np.sqrt(6.0 / (rows + n.hidden))
-            drawn += [dice.uniform(-edge, edge, rows * 4 * n.hidden), np.zeros(7 * n.hidden)]
-            inputs = n.hidden
-        drawn.append(np.zeros(n.leads * (n.hidden + 1)))
-        s["weights"] = s["average"] = np.concatenate(drawn)
+        for cell in range(n.cells):
+            drawn, inputs = [], n.features
+            for _ in range(n.layers):
+                rows = inputs + n.hidden
+                edge = np.sqrt(6.0 / (rows + n.hidden))
+                drawn += [dice.uniform(-edge, edge, rows * 4 * n.hidden), np.zeros(7 * n.hidden)]
+                inputs = n.hidden
+            drawn.append(np.zeros(n.leads * (n.hidden + 1)))
+            s["weights"][cell] = s["average"][cell] = np.concatenate(drawn)
         s["format"], s["fingerprint"] = FORMAT, self.layout.fingerprint
         s["position"] = s["index"] = -1
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
         s["exponents"], s["tail"] = conformal.START, score.START
-        for level, share in enumerate(self.layout.levels):
-            s["quantile_low"][level] = conformal.laplace.py_func(0.5 - 0.5 * share)
-            s["quantile_high"][level] = conformal.laplace.py_func(0.5 + 0.5 * share)
+        s["quantile"] = [[conformal.laplace.py_func(tau)] * n.leads for tau in probabilities(self.layout.levels)]
+        s["season_ns"] = (*self.layout.season_ns, 0, 0)[:2]
+        s["season_slots"] = self.layout.slots
         self.ring(slot, "origin")[:] = -1
         for name in ("season_0", "season_1"):
-            season = self.ring(slot, name)
-            season[LATEST], season[ERROR] = np.nan, 1.0
+            self.ring(slot, name)[ERROR] = 1.0
 
 
 def row_bytes(stream: Stream, step_ns: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.config import Stream
+from streamlstm.distribution import ends, probabilities
 from streamlstm.events import Floats
 from streamlstm.model.arena import Layout, Rows
 from streamlstm.model.forecaster import columns, feed, path
@@ -21,6 +22,8 @@ class Step(NamedTuple):
     slot: int
     time_ns: int
     civil_ns: int
+    turn_ns: int  # when civil time changes next
+    turn_by_ns: int  # and by how much
     missed: int
     reset: bool
     values: tuple[float, ...]
@@ -33,10 +36,11 @@ class Learner:
     def __init__(self, stream: Stream, layout: Layout) -> None:
         self.layout = layout
         self.rows = Rows(layout)
-        self.columns = columns(layout.sizes.leads, layout.sizes.levels)
+        self.columns = columns(layout.sizes.leads, layout.sizes.levels, layout.sizes.taus)
+        self.taus = probabilities(layout.levels)
+        self.ends = ends(layout.levels)
         self._plan = layout.plan(stream)
         self._work = np.zeros(1, work_dtype(layout.sizes))
-        self._levels = np.array(stream.levels)
 
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one output row (see `columns`)."""
@@ -69,9 +73,8 @@ class Learner:
             *self.rows.views[chunk],
             self._plan,
             self._work,
-            self._levels,
             _whole([step.slot % self.rows.per_chunk for step in steps]),
-            _whole([(step.time_ns, step.civil_ns) for step in steps]).reshape(size, 2),
+            _whole([step[1:5] for step in steps]).reshape(size, 4),
             _whole([step.missed for step in steps]),
             np.array([step.reset for step in steps], np.bool_),
             np.array([step.values for step in steps], np.float64).reshape(size, 1 + self.layout.inputs),

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import kernel, stage
-from streamlstm.kernels.season import harmonics, slot
-from streamlstm.model.state import COUNT, INPUT_MEAN, INPUT_SEEN, INPUT_SQUARE, INPUT_VARIANCE, PROFILE, shape
+from streamlstm.kernels.season import COUNT, PROFILE, harmonics, slot
+from streamlstm.model.state import INPUT_MEAN, INPUT_SEEN, INPUT_SQUARE, INPUT_VARIANCE, shape
 
 CLIP = 6.0  # features beyond it are outliers, and are clipped
 LAGS = 12  # differences that the linear branch regresses on
 SHORT_TERMS, LONG_TERMS = 8, 6  # Fourier terms of the shorter and the longer season
 # z, last difference, deviation from both profiles; Fourier terms; mask, log missed steps
 FIXED_FEATURES = 4 + SHORT_TERMS + LONG_TERMS + 2
-MOST_PROFILE_LEADS = 8  # leads at which the linear branch sees the profiles
+MOST_SHOWN = 8  # leads at which the cells and the linear branch look ahead
 LINEAR_UNIT = 20.0  # stored forecasts of the linear branch: 8 bits, in twentieths of a lead's scale
 MOST_LOOKED_BACK = 64  # steps in search of the last real observation
 
@@ -54,24 +54,25 @@ def features(x, s, m, plan, work, k):
     here = k % plan.memory
     before = (k - 1) % plan.memory if k > s.first else here
     y, civil = m.past_y[here], m.past_time[here]
-    at0 = slot(civil, plan.season_ns[0], m.season_0.shape[1])
-    at1 = slot(civil, plan.season_ns[1], m.season_1.shape[1])
+    at0 = slot(civil, s.season_ns[0], m.season_0.shape[1])
+    at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
     x[0] = clip((y - mean) / spread)
     x[1] = clip((y - m.past_y[before]) / jump)
     x[2] = clip(deviation(y, m.season_0, at0) / spread)
     x[3] = clip(deviation(y, m.season_1, at1) / spread)
-    for j in range(n.leads):
-        x[4 + j] = m.past_linear[here, j] / LINEAR_UNIT
-        there = slot(civil + plan.leads[j] * plan.step_ns, plan.season_ns[0], m.season_0.shape[1])
-        x[4 + n.leads + j] = clip(rise(m.season_0, at0, there) / spread)
-    place = 4 + 2 * n.leads
+    for i in range(n.shown):
+        j = plan.shown[i]
+        x[4 + i] = m.past_linear[here, j] / LINEAR_UNIT
+        there = slot(civil + plan.leads[j] * plan.step_ns, s.season_ns[0], m.season_0.shape[1])
+        x[4 + n.shown + i] = clip(rise(m.season_0, at0, there) / spread)
+    place = 4 + 2 * n.shown
     for j in range(SHORT_TERMS + LONG_TERMS):
         x[place + j] = 0.0
-    if n.seasons > 0:
-        harmonics((civil % plan.season_ns[0]) / plan.season_ns[0], x[place : place + SHORT_TERMS])
+    if s.season_ns[0] > 0:
+        harmonics((civil % s.season_ns[0]) / s.season_ns[0], x[place : place + SHORT_TERMS])
     place += SHORT_TERMS
-    if n.seasons > 1:
-        harmonics((civil % plan.season_ns[1]) / plan.season_ns[1], x[place : place + LONG_TERMS])
+    if s.season_ns[1] > 0:
+        harmonics((civil % s.season_ns[1]) / s.season_ns[1], x[place : place + LONG_TERMS])
     place += LONG_TERMS
     x[place] = m.past_mask[here]
     x[place + 1] = clip(math.log1p(missed(s, m, plan, k)))
@@ -114,7 +115,7 @@ def regressors(x, s, m, plan, work, k):
     here = k % plan.memory
     y, civil = m.past_y[here], m.past_time[here]
     n0, n1 = m.season_0.shape[1], m.season_1.shape[1]
-    at0, at1 = slot(civil, plan.season_ns[0], n0), slot(civil, plan.season_ns[1], n1)
+    at0, at1 = slot(civil, s.season_ns[0], n0), slot(civil, s.season_ns[1], n1)
     x[0] = 1.0
     x[1] = clip((y - mean) / spread)
     for j in range(LAGS):
@@ -125,15 +126,15 @@ def regressors(x, s, m, plan, work, k):
         x[place + j], x[place + 3 + j] = 0.0, 0.0
         if k - j >= s.first:
             back = (k - j) % plan.memory
-            s0, s1 = slot(m.past_time[back], plan.season_ns[0], n0), slot(m.past_time[back], plan.season_ns[1], n1)
+            s0, s1 = slot(m.past_time[back], s.season_ns[0], n0), slot(m.past_time[back], s.season_ns[1], n1)
             x[place + j] = clip(deviation(m.past_y[back], m.season_0, s0) / spread)
             x[place + 3 + j] = clip(deviation(m.past_y[back], m.season_1, s1) / spread)
     place += 6
-    shown = min(n.leads, MOST_PROFILE_LEADS)
+    shown = n.shown
     for j in range(shown):
-        there = civil + plan.leads[j * (n.leads - 1) // max(shown - 1, 1)] * plan.step_ns
-        x[place + j] = clip(rise(m.season_0, at0, slot(there, plan.season_ns[0], n0)) / spread)
-        x[place + shown + j] = clip(rise(m.season_1, at1, slot(there, plan.season_ns[1], n1)) / spread)
+        there = civil + plan.leads[plan.shown[j]] * plan.step_ns
+        x[place + j] = clip(rise(m.season_0, at0, slot(there, s.season_ns[0], n0)) / spread)
+        x[place + shown + j] = clip(rise(m.season_1, at1, slot(there, s.season_ns[1], n1)) / spread)
     place += 2 * shown
     before = (k - 1) % plan.memory if k > s.first else here
     for j in range(n.inputs):

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, kernel, lstm, stage
-from streamlstm.kernels.season import slot
-from streamlstm.model.learn import output_layer
+from streamlstm.kernels import conformal, kernel, mix, stage
+from streamlstm.kernels.medians import median_of
+from streamlstm.kernels.season import COUNT, ERROR, slot, usual
+from streamlstm.model.experts import experts, prepare
 from streamlstm.model.state import (
-    COUNT,
-    ERROR,
-    LATEST,
-    LSTM,
-    P_LONG,
-    P_LOWER,
-    P_LSTM,
+    E_CELL,
+    E_LONG,
+    E_SHORT,
+    P_EXPERT,
     P_PUBLISHED,
     P_SCALE,
-    P_SHORT,
-    PROFILE,
-    SEASONAL,
+    SOURCES,
     shape,
+    target_civil,
 )
 
-MARGIN = 0.1  # of the range seen so far: how far beyond it the LSTM may forecast
 EARLY = 5.0  # labels' worth of trust in the random walk's scale
 
 
@@ -31,48 +27,69 @@ EARLY = 5.0  # labels' worth of trust in the random walk's scale
 def forecast(s, m, plan, work, k, y, civil, real, out):
     """Fill `out` (see `columns`) for origin k, and keep what its labels will be held against."""
     n = shape(s, work, plan)
-    L, Q, scales = n.leads, n.levels, work.scales
-    v, d = output_layer(s.average, n)
-    lstm.heads(v, d, s.hidden_state[n.layers - 1], work.out)
-    reach = MARGIN * (s.highest - s.lowest)
-    low, high = max(s.lowest - reach, plan.lowest), min(s.highest + reach, plan.highest)
-    place = k % plan.pending
-    m.origin[place] = k if real else -1
-    m.pending_y[place] = y
+    L, M, T = n.leads, n.experts, n.taus
+    prepare(s, m, plan, work, k)
+    for g in range(len(SOURCES)):
+        out[(3 + T) * L + g] = 0.0
     for j in range(L):
-        kept = m.pending[place, j]
-        target = civil + plan.leads[j] * plan.step_ns
-        learned = min(max(y + work.out[j] * scales[3 + j], low), high)
-        at0 = slot(target, plan.season_ns[0], m.season_0.shape[1])
-        at1 = slot(target, plan.season_ns[1], m.season_1.shape[1])
-        short, long = m.season_0[LATEST, at0], m.season_1[LATEST, at1]
-        seasonal = choose(s, j, short, long)
-        published = y
-        if s.source[j] == LSTM:
-            published = learned
-        elif s.source[j] == SEASONAL and not math.isnan(seasonal):
-            published = seasonal
-        x = kept[P_LOWER + 2 * Q :]
-        look_ahead(s, m, j, at0, at1, x)
-        size = width(s, plan, scales, j, x)
+        place = plan.place[j] + k % plan.leads[j]
+        kept = m.pending[place]
+        m.origin[place] = k if real else -1
+        target = target_civil(s, plan, s.time_ns, civil, plan.leads[j])
+        said = work.expert
+        experts(s, m, plan, work, j, y, civil, target, said)
+        mix.weigh(s.mix[j], plan.prior, plan.penalty, s.labels[j] * 1.0, work.mix)
+        mixture, share = mix.blend(work.mix, said)
+        published = min(max(y + mixture, plan.lowest), plan.highest)
+        spread = 0.0
+        for i in range(M):
+            kept[P_EXPERT + i] = said[i]
+            if math.isfinite(said[i]):
+                weight = work.mix[i] / share
+                spread += weight * abs(said[i] - mixture)
+                out[(3 + T) * L + plan.group[i]] += weight / L
+        at0 = slot(target, s.season_ns[0], m.season_0.shape[1])
+        at1 = slot(target, s.season_ns[1], m.season_1.shape[1])
+        x = kept[P_EXPERT + M + T :]
+        look_ahead(s, m, j, at0, at1, spread, middling(said, mixture, work), x)
+        size = width(s, plan, work.scales, j, x)
         kept[P_PUBLISHED] = published - y
-        kept[P_LSTM] = learned - y
-        kept[P_SHORT] = short - y
-        kept[P_LONG] = long - y
         kept[P_SCALE] = size
         out[j] = published
-        out[L + j] = learned
-        out[2 * L + j] = seasonal
-        below, above = 0.0, 0.0  # a wider level contains the narrower ones
-        for level in range(Q):
-            below = min(below, s.quantile_low[level, j])
-            above = max(above, s.quantile_high[level, j])
-            lower = max(published + below * size, plan.lowest)
-            upper = min(published + above * size, plan.highest)
-            kept[P_LOWER + level] = lower - y
-            kept[P_LOWER + Q + level] = upper - y
-            out[(3 + level) * L + j] = lower
-            out[(3 + Q + level) * L + j] = upper
+        out[L + j] = y + said[M - 1]
+        out[2 * L + j] = y + choose(s, j, said[E_SHORT], said[E_LONG])
+        spread_out(s, plan, j, published, size, out[3 * L :], kept[P_EXPERT + M : P_EXPERT + M + T], y)
+
+
+@kernel
+def middling(said, mixture, work):
+    """The median distance of a few experts of different kinds from the mixture: all of them would cost too much."""
+    count = 0
+    for i in (0, 1, 5, 7, 10, 12, E_CELL):
+        work.few[count] = abs(said[i] - mixture)
+        count += 1
+    return median_of(work.few, count, work.sorted)
+
+
+@kernel
+def spread_out(s, plan, j, published, size, out, kept, y):
+    """The quantiles of lead j into out (T, L flattened) and kept (T,): ascending, around what is published."""
+    T, L = s.quantile.shape
+    half = 0
+    while half < T and plan.taus[half] < 0.5:
+        half += 1
+    least, most = 0.0, 0.0
+    for back in range(half):  # outwards from the middle, so that a further one contains the nearer ones
+        i = half - 1 - back
+        least = min(least, s.quantile[i, j])
+        value = max(published + least * size, plan.lowest)
+        out[i * L + j] = value
+        kept[i] = value - y
+    for i in range(half, T):
+        most = max(most, s.quantile[i, j]) if plan.taus[i] > 0.5 else 0.0
+        value = min(published + most * size, plan.highest)
+        out[i * L + j] = value
+        kept[i] = value - y
 
 
 @kernel
@@ -94,8 +111,11 @@ def log_ratio(a, b):
 
 
 @kernel
-def look_ahead(s, m, j, at0, at1, x):
-    """What the size of the error at lead j hangs on, as log ratios, each less its own running mean. x (X,)."""
+def look_ahead(s, m, j, at0, at1, spread, middling, x):
+    """What the size of the error at lead j hangs on, as log ratios, each less its own running mean. x (X,).
+
+    spread: Σ w |E - F|; middling: median |E - F|.
+    """
     size, first = s.error_size[j], s.error_size[0]
     base = max(size[1], 0.05 * size[0])
     x[0] = log_ratio(size[2], base)
@@ -103,6 +123,8 @@ def look_ahead(s, m, j, at0, at1, x):
     x[2] = log_ratio(m.season_0[ERROR, at0], 1.0)
     x[3] = log_ratio(m.season_1[ERROR, at1], 1.0)
     x[4] = log_ratio(s.error_size[j - 1, 2], s.error_size[j - 1, 1]) if j > 0 else 0.0
+    x[5] = log_ratio(middling, size[0])
+    x[6] = log_ratio(spread, size[0])
     rate = max(0.001, 1.0 / (1.0 + s.labels[j]))
     for i in range(conformal.FEATURES):
         s.ratio_mean[j, i] += rate * (x[i] - s.ratio_mean[j, i])
@@ -121,15 +143,14 @@ def width(s, plan, scales, j, x):
 
 
 @kernel
-def base(s, m, n, plan, civil):
+def base(s, m, civil):
     """The usual value at a time, of the season whose profile errs less; NaN where none has seen that slot."""
-    at0 = slot(civil, plan.season_ns[0], m.season_0.shape[1])
-    at1 = slot(civil, plan.season_ns[1], m.season_1.shape[1])
-    known0 = n.seasons > 0 and m.season_0[COUNT, at0] > 0.0
-    known1 = n.seasons > 1 and m.season_1[COUNT, at1] > 0.0
-    if known1 and (not known0 or (m.season_1[COUNT, at1] > 1.0 and s.profile_error[1] < s.profile_error[0])):
-        return m.season_1[PROFILE, at1]
-    return m.season_0[PROFILE, at0] if known0 else math.nan
+    short = usual(m.season_0, slot(civil, s.season_ns[0], m.season_0.shape[1])) if s.season_ns[0] > 0 else math.nan
+    at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
+    long = usual(m.season_1, at1) if s.season_ns[1] > 0 else math.nan
+    if math.isnan(short) or (m.season_1[COUNT, at1] > 1.0 and s.profile_error[1] < s.profile_error[0]):
+        return long
+    return short
 
 
 @kernel
@@ -147,12 +168,12 @@ def between(s, m, n, plan, published, y, civil, ahead):
             before, value_before = h, published[j]
         if h >= ahead and (after < 0 or h < after):
             after, value_after = h, published[j]
-    usual = base(s, m, n, plan, civil + ahead * plan.step_ns)
-    b0 = base(s, m, n, plan, civil + before * plan.step_ns)
+    usual = base(s, m, civil + ahead * plan.step_ns)
+    b0 = base(s, m, civil + before * plan.step_ns)
     if after < 0:
         return value_before + (usual - b0) if not (math.isnan(usual) or math.isnan(b0)) else value_before
     share = (ahead - before) / (after - before) if after > before else 0.0
-    b1 = base(s, m, n, plan, civil + after * plan.step_ns)
+    b1 = base(s, m, civil + after * plan.step_ns)
     if math.isnan(usual) or math.isnan(b0) or math.isnan(b1):
         return value_before + share * (value_after - value_before)
     return usual + (1.0 - share) * (value_before - b0) + share * (value_after - b1)

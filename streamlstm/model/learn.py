@@ -11,8 +11,9 @@ import math
 
 from streamlstm.kernels import kernel, lstm, stage
 from streamlstm.kernels.adam import adam, norm
-from streamlstm.model.features import features
-from streamlstm.model.state import CYCLE, shape
+from streamlstm.kernels.season import slot
+from streamlstm.model.features import LINEAR_UNIT, features, rise
+from streamlstm.model.state import B_LINEAR, B_RISE, CYCLE, shape
 
 STATE_UNIT = 4095.0  # kept states: 16 bits over ±8
 CLIP_NORM = 1.0
@@ -34,9 +35,7 @@ def schedule(s, plan, work, k):
     if phase == CYCLE - 1:
         return -1, -1
     oldest = -(-s.first // CYCLE) * CYCLE  # the oldest kept hidden state
-    furthest = 0
-    for j in range(n.leads):
-        furthest = max(furthest, plan.leads[j])
+    furthest = plan.longest
     start, steps = -1, n.truncation
     if phase == 0:  # the newest
         start = max((k - steps) // CYCLE * CYCLE, oldest)
@@ -65,36 +64,51 @@ def draw(s, choices):
 
 
 @stage
-def update(s, rate):
-    """Average over the labels, clip, let Adam move the weights. What is not finite is refused and counted."""
-    if s.labelled == 0:
+def update(s, plan, cell):
+    """Average a cell's gradient over its labels, clip, let Adam move the weights. What is not finite is refused."""
+    if s.labelled[cell] == 0:
         return
-    share = 1.0 / s.labelled
-    size = norm(s.gradient) * share
-    s.labelled = 0
-    s.gradient_norm = size
+    share = 1.0 / s.labelled[cell]
+    size = norm(s.gradient[cell]) * share
+    s.labelled[cell] = 0
+    s.gradient_norm[cell] = size
     if not math.isfinite(size):
         s.skipped += 1
-        for j in range(s.gradient.shape[0]):
-            s.gradient[j] = 0
+        for j in range(s.gradient.shape[1]):
+            s.gradient[cell, j] = 0
         return
-    s.updates += 1
-    updates = s.updates
+    s.updates[cell] += 1
+    updates = s.updates[cell]
     scale = share * min(1.0, CLIP_NORM / max(size, 1e-30))
     decay = max(0.2, 1.0 / math.sqrt(1.0 + s.seen / 2000.0))
     averaging = max(0.005, 20.0 / (20.0 + updates))
-    adam(s.weights, s.first_moment, s.second_moment, s.gradient, s.average, rate * decay, scale, updates, averaging)
+    adam(
+        s.weights[cell], s.first_moment[cell], s.second_moment[cell], s.gradient[cell], s.average[cell],
+        plan.learning_rate[cell] * decay, scale, updates, averaging,
+    )  # fmt: skip
 
 
 @stage
 def window(s, m, plan, work, start, steps, k):
-    """Add the gradient of one window's loss: Huber, over all leads whose label is known and real, from real origins."""
+    """Add the gradient of one window's loss: Huber, over all leads whose label is known and real, from real origins.
+
+    All cells see the same window, each from its own hidden state and with its own base.
+    """
+    n = shape(s, work, plan)
+    for t in range(steps):
+        features(work.first[t][: n.features], s, m, plan, work, start + t)
+    for cell in range(n.cells):
+        s.labelled[cell] += through(s, m, plan, work, cell, start, steps, k)
+
+
+@stage
+def through(s, m, plan, work, cell, start, steps, k):
+    """One cell forward and back through a window whose features stand in work.first. Returns the number of labels."""
     n = shape(s, work, plan)
     H, F = n.hidden, n.features
-    kept = m.past_states[(start // CYCLE) % (plan.memory // CYCLE)]
-    for t in range(steps):
-        features(work.first[t][:F], s, m, plan, work, start + t)
-    w, b, p = first_cell(s.weights, n)
+    weights, gradient = s.weights[cell], s.gradient[cell]
+    kept = m.past_states[(start // CYCLE) % (plan.memory // CYCLE), cell]
+    w, b, p = first_cell(weights, n)
     remember(kept[0], work.first[0][F:], work.cells[0][0])
     lstm.forward(w, b, p, work.first, work.cells[0], work.tape[0], work.z, n.relu, steps)
     for t in range(steps):
@@ -103,7 +117,7 @@ def window(s, m, plan, work, start, steps, k):
         a = work.upper[layer - 1]
         for t in range(steps):
             lstm.put(work.top[t], a[t])
-        w, b, p = upper_cell(s.weights, n, layer)
+        w, b, p = upper_cell(weights, n, layer)
         remember(kept[layer], a[0][H:], work.cells[layer][0])
         lstm.forward(w, b, p, a, work.cells[layer], work.tape[layer], work.z, n.relu, steps)
         for t in range(steps):
@@ -112,20 +126,20 @@ def window(s, m, plan, work, start, steps, k):
         for t in range(steps):
             for j in range(H):
                 work.dh[layer, t, j] = 0
-    labelled = output(s, m, n, plan, work, start, steps, k)
+    labelled = output(s, m, n, plan, work, cell, start, steps, k)
     if labelled == 0:
-        return
-    s.labelled += labelled
+        return 0
     for back in range(n.layers - 1):
         layer = n.layers - 1 - back
-        w, b, p = upper_cell(s.weights, n, layer)
-        gw, gb, gp = upper_cell(s.gradient, n, layer)
+        w, b, p = upper_cell(weights, n, layer)
+        gw, gb, gp = upper_cell(gradient, n, layer)
         lstm.backward(w, p, work.tape[layer], work.dh[layer], work.dz, work.dh[layer - 1], work.dc, steps, True)
         lstm.weigh(work.upper[layer - 1], work.cells[layer], work.dz, gw, gb, gp, steps)
-    w, b, p = first_cell(s.weights, n)
-    gw, gb, gp = first_cell(s.gradient, n)
+    w, b, p = first_cell(weights, n)
+    gw, gb, gp = first_cell(gradient, n)
     lstm.backward(w, p, work.tape[0], work.dh[0], work.dz, work.dh[0], work.dc, steps, False)
     lstm.weigh(work.first, work.cells[0], work.dz, gw, gb, gp, steps)
+    return labelled
 
 
 @kernel
@@ -137,33 +151,45 @@ def remember(kept, h, c):
 
 
 @kernel
-def output(s, m, n, plan, work, start, steps, k):
-    """Forward and back through the heads. Returns how many labels there were."""
+def output(s, m, n, plan, work, cell, start, steps, k):
+    """Forward and back through the heads of one cell. Returns how many labels there were."""
     L, memory = n.leads, plan.memory
-    v, d = output_layer(s.weights, n)
-    gv, gd = output_layer(s.gradient, n)
+    base, delta, out = plan.base[cell], plan.huber[cell], work.out[cell]
+    v, d = output_layer(s.weights[cell], n)
+    gv, gd = output_layer(s.gradient[cell], n)
     total = 0
     for t in range(steps):
-        if m.past_mask[(start + t) % memory] == 0:
+        here = (start + t) % memory
+        if m.past_mask[here] == 0:
             continue
-        origin = m.past_y[(start + t) % memory]
-        lstm.heads(v, d, work.top[t], work.out)
+        lstm.heads(v, d, work.top[t], out)
         count = 0
         for j in range(L):
             there = start + t + plan.leads[j]
             known = there <= k and m.past_mask[there % memory] != 0
             if known:
-                target = (m.past_y[there % memory] - origin) / work.scales[3 + j]
-                target = min(max(target, -TARGET_CLIP), TARGET_CLIP)
-                error = work.out[j] - target
-                work.out[j] = min(max(error, -1.0), 1.0)  # the slope of Huber's loss, δ = 1
+                target = label(s, m, n, work, base, j, here, there % memory)
+                error = out[j] - target
+                out[j] = min(max(error, -delta), delta)  # the slope of Huber's loss
                 count += 1
             else:
-                work.out[j] = 0
+                out[j] = 0
         if count > 0:
             total += count
-            lstm.heads_back(v, work.top[t], work.out, gv, gd, work.dh[n.layers - 1][t])
+            lstm.heads_back(v, work.top[t], out, gv, gd, work.dh[n.layers - 1][t])
     return total
+
+
+@kernel
+def label(s, m, n, work, base, j, here, there):
+    """What a cell's head j should have said at one place of memory: the rise beyond its base, in scales of the base."""
+    rest = m.past_y[there] - m.past_y[here]
+    if base == B_RISE:
+        at = slot(m.past_time[here], s.season_ns[0], m.season_0.shape[1])
+        rest -= rise(m.season_0, at, slot(m.past_time[there], s.season_ns[0], m.season_0.shape[1]))
+    elif base == B_LINEAR:
+        rest -= m.past_linear[here, j] / LINEAR_UNIT * work.scales[3 + j]
+    return min(max(rest / work.scales[3 + base * n.leads + j], -TARGET_CLIP), TARGET_CLIP)
 
 
 @kernel

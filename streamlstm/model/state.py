@@ -12,20 +12,32 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamlstm.kernels import conformal, kernel, score
+from streamlstm.events import State
+from streamlstm.kernels import conformal, kernel, mix, score, season
+from streamlstm.kernels.analogue import NEAR
 
 if TYPE_CHECKING:
     from streamlstm.model.arena import Layout, Sizes
 
-FORMAT = 1  # of the row; goes up with every change of the tables below
+FORMAT = 2  # of the row; goes up with every change of the tables below
 CYCLE = 8  # observations from one update to the next, and steps from one kept hidden state to the next
+WINDOW = 96  # most values in the longest rolling median
 
-LSTM, PERSISTENCE, SEASONAL = range(3)
-SOURCES = ("lstm", "persistence", "seasonal")
-# Rows of a season's ring: the profile, how many values it has seen, the latest value, the usual error ratio.
-PROFILE, COUNT, LATEST, ERROR = range(4)
-# Columns of `pending`: differences to the origin's value, the scale; then lower (Q), upper (Q), scale features (X).
-P_PUBLISHED, P_LSTM, P_SHORT, P_LONG, P_SCALE, P_LOWER = range(6)
+# Experts, in the order of the mixture; after them a cell each, and last, of several cells, their mean.
+E_LAST, E_SHORT, E_LONG, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LONG_RISE = range(7)
+E_LINEAR, E_LINEAR_SHORT, E_LINEAR_LONG, E_ANALOGUE, E_MEDIAN_3, E_MEDIAN_7, E_MEDIAN, E_SHORT_MEDIAN = range(7, 15)
+E_LONG_MEDIAN, E_CELL = 15, 16
+PERSISTENCE, SEASONAL, PROFILE_GROUP, LINEAR, ANALOGUE, MEDIAN, LSTM = range(7)
+STATES = (State.WARMING, State.ACTIVE, State.FALLBACK, State.GAP)
+WARMING, ACTIVE, FALLBACK, GAP = range(4)
+SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm")
+GROUP = (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5)  # whose source each expert below E_CELL is
+# What labels can be counted from, and the experts that are just that: the last value, the profiles, the linear branch.
+BASES = (E_LAST, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LINEAR)
+B_LAST, B_SHORT, B_LONG, B_RISE, B_LINEAR = range(5)
+
+# Columns of `pending`: differences to the origin's value: published, the quantiles (T), the experts (M) ...
+P_PUBLISHED, P_SCALE, P_EXPERT = range(3)
 # Columns of `inputs`: a covariate's mean, variance, mean square difference, how many values.
 INPUT_MEAN, INPUT_VARIANCE, INPUT_SQUARE, INPUT_SEEN = range(4)
 
@@ -33,7 +45,8 @@ INPUT_MEAN, INPUT_VARIANCE, INPUT_SQUARE, INPUT_SEEN = range(4)
 @cache
 def record(n: Sizes) -> np.dtype:
     """The fixed part of a row, as a numpy record: everything whose size the configuration decides."""
-    L, Q, H, N, W, P, X = n.leads, n.levels, n.hidden, n.layers, n.weights, n.regressors, conformal.FEATURES
+    L, H, N, W, P, X = n.leads, n.hidden, n.layers, n.weights, n.regressors, conformal.FEATURES
+    E, M, T = n.cells, n.experts, n.taus
     whole, number, single = np.int64, np.float64, np.float32
     return np.dtype(
         [
@@ -46,73 +59,83 @@ def record(n: Sizes) -> np.dtype:
             ("index", whole),  # of the last step; -1 none
             ("first", whole),  # the oldest step in memory
             ("time_ns", whole),  # event time of the last observation
+            ("turn_ns", whole),  # when civil time changes next, and by how much
+            ("turn_by_ns", whole),
+            ("season_ns", whole, (2,)),  # the shorter and the longer period; 0 none
+            ("season_slots", whole, (2,)),
+            ("searched", whole),  # the step of the last search for seasons
             ("phase", whole),  # of the update's cycle
-            ("labelled", whole),  # labels in the gradient so far
-            ("updates", whole),
+            ("labelled", whole, (E,)),  # labels in the gradient so far
+            ("updates", whole, (E,)),  # of each cell
             ("skipped", whole),  # updates refused because they were not finite
             ("random", whole),  # state of the generator that draws windows
+            ("recent_count", whole),  # values in `recent`
             ("labels", whole, (L,)),  # matured, per lead
-            ("source", whole, (L,)),  # whose forecast is published: an index of SOURCES
+            ("naive", whole, (L,)),  # 1 where what is published is, for the most part, a naive forecast
             ("mean", number),
             ("variance", number),
             ("square_difference", number),  # running mean square of one-step differences
             ("y", number),  # the last observation
             ("lowest", number),
             ("highest", number),
-            ("gradient_norm", number),  # of the last update, before the clip
+            ("gradient_norm", number, (E,)),  # of the last update, before the clip
             ("profile_error", number, (2,)),  # running |y - profile| of each season
             ("tail", number, (len(score.START),)),
-            ("lead_square", number, (L,)),  # running mean square of persistence's error
+            ("recent", number, (WINDOW,)),  # the latest real values, and the same in order
+            ("ordered", number, (WINDOW,)),
+            ("base_square", number, (len(BASES), L)),  # running mean square error of each base
+            ("base_labels", number, (len(BASES), L)),
             ("mae_published", number, (L,)),
-            ("mae_lstm", number, (L,)),
             ("mae_persistence", number, (L,)),
             ("mae_seasonal", number, (2, L)),
             ("seasonal_labels", number, (2, L)),
+            ("mixture_error", number, (L,)),  # usual |error| of the mixture, wild ones clipped
+            ("mix", number, (L, mix.ROWS, M)),
             ("error_size", number, (L, 3)),
             ("exponents", number, (L, X)),
             ("exponent_squares", number, (L, X)),
             ("ratio_mean", number, (L, X)),
-            ("quantile_low", number, (Q, L)),
-            ("quantile_high", number, (Q, L)),
-            ("covered", number, (Q, L)),
+            ("quantile", number, (T, L)),
+            ("covered", number, (n.levels, L)),
             ("inputs", number, (max(n.inputs, 1), 4)),
-            ("coefficients", number, (L, P)),  # of the linear branch
+            ("coefficients", number, (3, L, P)),  # of the linear branch, on each of its bases
             ("covariance", number, (P, P)),
-            ("weights", single, (W,)),
-            ("average", single, (W,)),  # of the weights: what forecasts are made with
-            ("first_moment", single, (W,)),
-            ("second_moment", single, (W,)),
-            ("gradient", single, (W,)),
-            ("hidden_state", single, (N, H)),
-            ("cell_state", single, (N, H)),
+            ("weights", single, (E, W)),
+            ("average", single, (E, W)),  # of the weights: what forecasts are made with
+            ("first_moment", single, (E, W)),
+            ("second_moment", single, (E, W)),
+            ("gradient", single, (E, W)),
+            ("hidden_state", single, (E, N, H)),
+            ("cell_state", single, (E, N, H)),
         ],
         align=True,
     )
 
 
 def rings(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]]]:
-    """The rings of a row, by name: M steps of memory, R pending origins, slots of the seasons."""
+    """The rings of a row, by name: M steps of memory, R pending origins of all leads, slots of the seasons."""
     n, M, R = layout.sizes, layout.memory, layout.pending
+    slots = layout.slots
     return {
         "past_y": (np.float64, (M,)),
-        "past_inputs": (np.float64, (M, max(n.inputs, 1))),
+        "past_inputs": (np.float64, (M if n.inputs else 1, max(n.inputs, 1))),
         "past_time": (np.int64, (M,)),  # civil
         "past_mask": (np.int8, (M,)),  # 1 real, 0 imputed
         "past_linear": (np.int8, (M, n.leads)),  # the linear branch's forecasts
-        "past_states": (np.int16, (M // CYCLE, n.layers, 2 * n.hidden)),  # before every eighth step
+        "past_states": (np.int16, (M // CYCLE, n.cells, n.layers, 2 * n.hidden)),  # before every eighth step
         "origin": (np.int64, (R,)),  # the step each pending place belongs to; -1 none
-        "pending_y": (np.float64, (R,)),
-        "pending": (np.float32, (R, n.leads, P_LOWER + 2 * n.levels + conformal.FEATURES)),
-        "pending_gain": (np.float32, (R, 2, n.regressors)),  # of the linear branch: gain, regressors
-        "season_0": (np.float64, (4, layout.slots[0])),
-        "season_1": (np.float64, (4, layout.slots[1])),
+        "pending": (np.float32, (R, P_EXPERT + n.experts + n.taus + conformal.FEATURES)),
+        "pending_gain": (np.float32, (max(layout.leads), 2, n.regressors)),  # of the linear branch: gain, regressors
+        "season_0": (np.float64, (season.FIXED + DEPTH[0], slots[0])),
+        "season_1": (np.float64, (season.FIXED + DEPTH[1], slots[1])),
     }
 
 
+DEPTH = (7, 5)  # latest values kept in each slot of the seasons
+
 Rings = namedtuple(
     "Rings",
-    "past_y past_inputs past_time past_mask past_linear past_states origin pending_y pending pending_gain season_0 "
-    "season_1",
+    "past_y past_inputs past_time past_mask past_linear past_states origin pending pending_gain season_0 season_1",
 )
 
 
@@ -128,25 +151,36 @@ class Views(NamedTuple):
 
 
 @cache
-def plan_dtype(leads: int) -> np.dtype:
+def plan_dtype(n: Sizes) -> np.dtype:
     """What is the same for all rows of one layout, but known only once its step is."""
+    whole, number = np.int64, np.float64
     return np.dtype(
         [
-            ("begins", np.int64, (len(Rings._fields),)),  # of the rings, in elements of their own type
-            ("memory", np.int64),
-            ("pending", np.int64),
-            ("slots", np.int64, (2,)),
-            ("leads", np.int64, (leads,)),  # in steps
-            ("season_ns", np.int64, (2,)),
-            ("step_ns", np.int64),
-            ("inputs", np.int64),  # covariates
-            ("seasons", np.int64),
-            ("relu", np.int64),
-            ("replay", np.int64),  # windows drawn from memory an update
-            ("learning_rate", np.float64),
-            ("rate", np.float64),  # of the running mean: a half-life of four longest seasons
-            ("lowest", np.float64),  # physical bounds
-            ("highest", np.float64),
+            ("begins", whole, (len(Rings._fields),)),  # of the rings, in elements of their own type
+            ("memory", whole),
+            ("slots", whole, (2,)),  # room for the seasons
+            ("leads", whole, (n.leads,)),  # in steps
+            ("place", whole, (n.leads,)),  # where each lead's pending origins begin
+            ("shorter", whole, (n.leads,)),  # the longest lead of at most half of this one; -1 none
+            ("longest", whole),  # lead
+            ("shown", whole, (n.shown,)),  # which leads the cells see
+            ("window", whole),  # values in the longest rolling median
+            ("step_ns", whole),
+            ("inputs", whole),  # covariates
+            ("relu", whole),
+            ("replay", whole),  # windows drawn from memory an update
+            ("most_periods", whole),  # that the analogue looks back
+            ("base", whole, (n.cells,)),  # of each cell's labels
+            ("group", whole, (n.experts,)),  # SOURCES
+            ("huber", number, (n.cells,)),  # δ of each cell's loss
+            ("learning_rate", number, (n.cells,)),
+            ("prior", number, (n.experts,)),
+            ("penalty", number, (n.experts,)),
+            ("taus", number, (n.taus,)),  # probabilities of the quantiles, ascending
+            ("levels", whole, (2, n.levels)),  # where the intervals' ends are among them
+            ("rate", number),  # of the running mean: a half-life of four longest seasons
+            ("lowest", number),  # physical bounds
+            ("highest", number),
         ],
         align=True,
     )
@@ -155,7 +189,7 @@ def plan_dtype(leads: int) -> np.dtype:
 @cache
 def work_dtype(n: Sizes) -> np.dtype:
     """Scratch for one window; nothing in it outlives a step. T steps, room for the newest window."""
-    T, H, N, F, P = n.truncation + CYCLE, n.hidden, n.layers, n.features, n.regressors
+    T, H, N, F, P, L = n.truncation + CYCLE, n.hidden, n.layers, n.features, n.regressors, n.leads
     return np.dtype(
         [
             ("first", np.float32, (T + 1, F + H)),  # inputs and hidden states of the first layer
@@ -167,48 +201,68 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("dz", np.float32, (T, 4 * H)),
             ("z", np.float32, (4 * H,)),
             ("dc", np.float32, (2 * H,)),
-            ("out", np.float32, (n.leads,)),
-            ("scales", np.float64, (3 + n.leads,)),
+            ("out", np.float32, (n.cells, L)),
+            ("scales", np.float64, (3 + len(BASES) * L,)),
             ("x", np.float64, (P,)),
             ("px", np.float64, (P,)),
             ("gain", np.float64, (P,)),
-            ("path", np.float64, (n.leads,)),
+            ("path", np.float64, (L,)),
+            ("linear", np.float64, (L,)),
+            ("analogue", np.float64, (L,)),
+            ("distance", np.float64, (NEAR,)),
+            ("nearest", np.int64, (NEAR,)),
+            ("few", np.float64, (8,)),
+            ("sorted", np.float64, (8,)),
+            ("mix", np.float64, (n.experts,)),
+            ("expert", np.float64, (n.experts,)),
+            ("regret", np.float64, (n.experts,)),
         ],
         align=True,
     )
 
 
-Shape = namedtuple("Shape", "leads levels hidden layers features truncation regressors inputs seasons relu replay")
+Shape = namedtuple(
+    "Shape",
+    "leads levels taus hidden layers cells experts features shown truncation regressors inputs relu replay",
+)
 
 
 @kernel
 def shape(s, work, plan):
-    """The sizes of a series. All but the last four are constants in the machine code: they come from types."""
+    """The sizes of a series. All but the last three are constants in the machine code: they come from types."""
     return Shape(
-        s.covered.shape[1], s.covered.shape[0], s.hidden_state.shape[1], s.hidden_state.shape[0],
-        work.first.shape[1] - s.hidden_state.shape[1], work.dz.shape[0] - CYCLE, s.coefficients.shape[1],
-        plan.inputs, plan.seasons, plan.relu, plan.replay,
+        s.covered.shape[1], s.covered.shape[0], s.quantile.shape[0], s.hidden_state.shape[2], s.hidden_state.shape[1],
+        s.hidden_state.shape[0], s.mix.shape[2], work.first.shape[1] - s.hidden_state.shape[2], plan.shown.shape[0],
+        work.dz.shape[0] - CYCLE, s.coefficients.shape[2], plan.inputs, plan.relu, plan.replay,
     )  # fmt: skip
 
 
 @kernel
-def carve(f8, i8, f4, i2, i1, n, plan):
+def carve(f8, i8, f4, i2, i1, s, n, plan):
     """Name the rings of one row, given its bytes as arrays of each type."""
     L, P, C = n.leads, n.regressors, max(n.inputs, 1)
-    M, R, B = plan.memory, plan.pending, plan.begins
-    width = P_LOWER + 2 * n.levels + conformal.FEATURES
-    n0, n1, states = plan.slots[0], plan.slots[1], M // CYCLE
+    M, B = plan.memory, plan.begins
+    R, longest, kept = plan.place[L - 1] + plan.leads[L - 1], plan.longest, M if n.inputs > 0 else 1
+    width = P_EXPERT + n.experts + n.taus + conformal.FEATURES
+    n0, n1, states = s.season_slots[0], s.season_slots[1], M // CYCLE
+    d0, d1 = season.FIXED + DEPTH[0], season.FIXED + DEPTH[1]
     return Rings(
         f8[B[0] : B[0] + M],
-        f8[B[1] : B[1] + M * C].reshape((M, C)),
+        f8[B[1] : B[1] + kept * C].reshape((kept, C)),
         i8[B[2] : B[2] + M],
         i1[B[3] : B[3] + M],
         i1[B[4] : B[4] + M * L].reshape((M, L)),
-        i2[B[5] : B[5] + states * n.layers * 2 * n.hidden].reshape((states, n.layers, 2 * n.hidden)),
+        i2[B[5] : B[5] + states * n.cells * n.layers * 2 * n.hidden].reshape((states, n.cells, n.layers, 2 * n.hidden)),
         i8[B[6] : B[6] + R],
-        f8[B[7] : B[7] + R],
-        f4[B[8] : B[8] + R * L * width].reshape((R, L, width)),
-        f4[B[9] : B[9] + R * 2 * P].reshape((R, 2, P)),
-        f8[B[10] : B[10] + 4 * n0].reshape((4, n0)),
-        f8[B[11] : B[11] + 4 * n1].reshape((4, n1)),
+        f4[B[7] : B[7] + R * width].reshape((R, width)),
+        f4[B[8] : B[8] + longest * 2 * P].reshape((longest, 2, P)),
+        f8[B[9] : B[9] + d0 * n0].reshape((d0, n0)),
+        f8[B[10] : B[10] + d1 * n1].reshape((d1, n1)),
     )
+
+
+@kernel
+def target_civil(s, plan, time_ns, civil, ahead):
+    """Civil time `ahead` steps later; across a change of the clocks the same hour stays the same hour."""
+    later = ahead * plan.step_ns
+    return civil + later + (s.turn_by_ns if time_ns + later >= s.turn_ns else 0)

@@ -17,12 +17,18 @@ from streamlstm.events import SECOND_NS, Forecast, State
 
 T0 = 1_772_432_100 * SECOND_NS  # 2026-03-02 06:15:00 UTC
 SCHEMAS = {name: Draft202012Validator(encode.schema(name)) for name in ("forecast", "info", "health")}
-SOURCES = ["lstm", "persistence", "seasonal"]
+SOURCES = ["persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm"]
 anyfloat = st.floats(width=64)
 
 
 def shaped(*shape, elements=anyfloat):
     return arrays.arrays(np.float64, shape, elements=elements)
+
+
+@st.composite
+def weights(draw):
+    shares = draw(st.dictionaries(st.sampled_from(SOURCES), st.integers(1, 100), min_size=1))
+    return {name: share / sum(shares.values()) for name, share in shares.items()}
 
 
 @st.composite
@@ -46,7 +52,10 @@ def forecasts(draw):
         upper=draw(shaped(q, n)),
         lstm=draw(shaped(n)),
         seasonal=draw(shaped(n)),
-        sources=tuple(draw(st.lists(st.sampled_from(SOURCES), min_size=n, max_size=n))),
+        taus=(0.5,),
+        quantiles=draw(shaped(1, n)),
+        weights=draw(weights()),
+        naive=draw(shaped(n, elements=st.sampled_from([0.0, 1.0]))),
         skill_persistence=draw(shaped(n, elements=skill)),
         skill_seasonal=draw(shaped(n, elements=skill)),
         absolute_error=draw(shaped(n)),
@@ -73,7 +82,10 @@ def example(**changes):
         "upper": np.array([[433.2, 450.0], [455.9, 480.0]]),
         "lstm": np.array([412.0, 401.0]),
         "seasonal": np.array([nan, 399.5]),
-        "sources": ("lstm", "seasonal"),
+        "taus": (0.5,),
+        "quantiles": np.array([[412.0, 399.5]]),
+        "weights": {"lstm": 0.5, "seasonal": 0.5},
+        "naive": np.array([0.0, 1.0]),
         "skill_persistence": np.array([0.21, 0.5]),
         "skill_seasonal": np.array([nan, 0.12]),
         "absolute_error": np.array([4.0, 9.0]),
@@ -153,9 +165,10 @@ def test_the_whole_of_a_payload():
     }
 
 
-def test_one_source_at_all_leads_is_named():
-    payload = sent(example(sources=("lstm", "lstm")))
-    assert (payload["source"], payload["weights"]) == ("lstm", {"lstm": 1.0})
+def test_a_source_that_has_nearly_all_the_weight_is_named():
+    payload = sent(example(weights={"seasonal": 0.04, "lstm": 0.96}))
+    assert (payload["source"], payload["weights"]) == ("lstm", {"seasonal": 0.04, "lstm": 0.96})
+    assert sent(example(weights={"seasonal": 0.06, "lstm": 0.94}))["source"] == "blend"
 
 
 def test_what_is_not_known_of_skill_and_coverage_is_null():

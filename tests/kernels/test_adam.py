@@ -18,17 +18,19 @@ from tests.kernels import ready, ulps
 from tests.small import STREAM
 
 norm, adam = ready(kernel.norm), ready(kernel.adam)
-SINGLE = 4e-3  # learning rate
-ROW = record(Layout.of(STREAM, 3_600_000_000_000, True).sizes)
+RATE = 4e-3
+LAYOUT = Layout.of(STREAM, 3_600_000_000_000, True)
+(PLAN,) = LAYOUT.plan(STREAM).view(np.recarray)
+CELL = 1  # of three
 
 
 def row(gradient: float = 0.0, labelled: int = 10) -> np.recarray:
     """A series' record as it is between two updates: by attribute, which the compiler and plain Python both read."""
-    (s,) = np.zeros(1, ROW).view(np.recarray)
+    (s,) = np.zeros(1, record(LAYOUT.sizes)).view(np.recarray)
     dice = np.random.default_rng(1)
     for name in ("weights", "average", "first_moment"):
-        s[name] = dice.normal(0, 0.1, len(s["weights"]))
-    s["second_moment"] = dice.random(len(s["weights"])) * 1e-3
+        s[name] = dice.normal(0, 0.1, s[name].shape)
+    s["second_moment"] = dice.random(s["weights"].shape) * 1e-3
     s["gradient"], s["labelled"], s["seen"], s["updates"] = gradient, labelled, 500, 60
     return s
 
@@ -56,12 +58,12 @@ def test_updates_are_kingma_and_ba_s(size, dtype, tolerance) -> None:
     dice = np.random.default_rng(size)
     w = dice.normal(0, 0.5, size).astype(dtype)
     m, v, average = np.zeros_like(w), np.zeros_like(w), w.copy()
-    twin = reference.Adam(w.astype(np.float64), SINGLE, kernel.BETA1, kernel.BETA2, kernel.EPSILON)
+    twin = reference.Adam(w.astype(np.float64), RATE, kernel.BETA1, kernel.BETA2, kernel.EPSILON)
     for t in range(1, 21):
         g = dice.normal(0, 10.0 ** dice.integers(-3, 2), size).astype(dtype)
         scale, averaging = dice.uniform(0.01, 1), max(0.005, 20 / (20 + t))
         twin.update(scale * g.astype(np.float64), averaging)
-        adam(w, m, v, g, average, SINGLE, scale, t, averaging)
+        adam(w, m, v, g, average, RATE, scale, t, averaging)
         assert (g == 0).all()
     np.testing.assert_allclose(m, twin.m, rtol=tolerance, atol=tolerance * np.abs(twin.m).max())
     np.testing.assert_allclose(v, twin.v, rtol=tolerance)
@@ -73,44 +75,46 @@ def test_an_update_averages_over_the_labels_and_clips_the_norm() -> None:
     for size in (0.001, 100.0):  # norms after the average on both sides of the clip
         s = row(size)
         s["first_moment"], s["second_moment"], s["updates"] = 0, 0, 0
-        mean = np.full(len(s["gradient"]), size / 10)
-        twin = reference.Adam(s["weights"].astype(float), 0, kernel.BETA1, kernel.BETA2, kernel.EPSILON)
+        mean = np.full(s["gradient"].shape[1], size / 10)
+        twin = reference.Adam(s["weights"][CELL].astype(float), 0, kernel.BETA1, kernel.BETA2, kernel.EPSILON)
         twin.update(reference.clipped(mean, CLIP_NORM), 1)
-        update(s, SINGLE)
-        np.testing.assert_allclose(s["first_moment"], twin.m, rtol=1e-5)  # float32, and the norm's sum in it
-        np.testing.assert_allclose(s["second_moment"], twin.v, rtol=1e-5)
-        assert s["gradient_norm"] == pytest.approx(np.linalg.norm(mean), rel=1e-5)
+        update(s, PLAN, CELL)
+        np.testing.assert_allclose(s["first_moment"][CELL], twin.m, rtol=1e-5)  # float32, and the norm's sum in it
+        np.testing.assert_allclose(s["second_moment"][CELL], twin.v, rtol=1e-5)
+        assert s["gradient_norm"][CELL] == pytest.approx(np.linalg.norm(mean), rel=1e-5)
 
 
-def test_an_update_moves_the_weights_and_starts_a_new_gradient() -> None:
+def test_an_update_moves_one_cell_s_weights_and_starts_a_new_gradient() -> None:
     s = row(gradient=0.5)
     before = s["weights"].copy()
-    update(s, SINGLE)
-    assert (s["weights"] != before).all()
-    assert (s["updates"], s["skipped"], s["labelled"]) == (61, 0, 0)
-    assert not s["gradient"].any()
+    update(s, PLAN, CELL)
+    moved = s["weights"] != before
+    assert moved[CELL].all()
+    assert moved.sum() == moved[CELL].size
+    assert (s["updates"].tolist(), s["skipped"], s["labelled"].tolist()) == ([60, 61, 60], 0, [10, 0, 10])
+    assert not s["gradient"][CELL].any()
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @settings(deadline=None)
-@given(place=st.integers(0, len(row()["gradient"]) - 1), odd=st.sampled_from([math.nan, math.inf, -math.inf, 3e38]))
+@given(place=st.integers(0, row()["gradient"].shape[1] - 1), odd=st.sampled_from([math.nan, math.inf, -math.inf, 3e38]))
 def test_a_gradient_that_is_not_finite_is_refused_counted_and_cleared(place, odd) -> None:
     s, untouched = row(gradient=0.5), ("weights", "average", "first_moment", "second_moment", "updates")
     before = {name: s[name].tobytes() for name in untouched}
-    s["gradient"][place] = odd
-    update(s, SINGLE)
+    s["gradient"][CELL, place] = odd
+    update(s, PLAN, CELL)
     assert {name: s[name].tobytes() for name in untouched} == before
-    assert (s["skipped"], s["labelled"]) == (1, 0)
-    assert not s["gradient"].any()
-    assert not math.isfinite(s["gradient_norm"])
+    assert (s["skipped"], s["labelled"][CELL]) == (1, 0)
+    assert not s["gradient"][CELL].any()
+    assert not math.isfinite(s["gradient_norm"][CELL])
     s["gradient"], s["labelled"] = 0.5, 10
-    update(s, SINGLE)  # and the next one is taken again
-    assert (s["updates"], s["skipped"]) == (61, 1)
+    update(s, PLAN, CELL)  # and the next one is taken again
+    assert (s["updates"][CELL], s["skipped"]) == (61, 1)
     assert np.isfinite(s["weights"]).all()
 
 
 def test_without_labels_there_is_no_update() -> None:
     s = row(labelled=0)
     before = s.tobytes()
-    update(s, SINGLE)
+    update(s, PLAN, CELL)
     assert s.tobytes() == before

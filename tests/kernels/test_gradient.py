@@ -67,7 +67,7 @@ def gradient(weights, xs, h, c, labels, relu: int, dtype) -> NDArray:
 def by_differences(weights, xs, h, c, labels, activation) -> NDArray:
     net = partial(Network.of, inputs=D, hidden=H, layers=len(h), leads=L, activation=activation)
     return reference.central_differences(
-        lambda flat: reference.window_loss(net(flat), xs, h, c, labels), weights, step=3e-6
+        lambda flat: reference.window_loss(net(flat), xs, h, c, labels, 1.0), weights, step=3e-6
     )
 
 

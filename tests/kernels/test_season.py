@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamlstm.kernels import season
+from streamlstm.kernels.season import COUNT, FIXED, PROFILE
 from tests import reference
 from tests.kernels import ready
 
 slot, turn, harmonics, settle_slot = map(ready, (season.slot, season.turn, season.harmonics, season.settle_slot))
+usual, latest, latest_few = map(ready, (season.usual, season.latest, season.latest_few))
 
 DAY_NS = 86_400_000_000_000
 times = st.integers(-(2**63), 2**63 - 1)
@@ -71,18 +73,36 @@ def test_harmonics_are_fourier_s(terms, dtype) -> None:
 def test_a_profile_is_a_mean_that_turns_exponential(rate) -> None:
     dice = np.random.default_rng(1)
     twin = reference.Profile(5, rate)
-    profile, seen, latest = np.zeros(5), np.zeros(5), np.full(5, np.nan)
+    ring = np.zeros((FIXED + 3, 5))
     for at, y in zip(dice.integers(0, 4, 300), dice.normal(100, 20, 300), strict=True):  # the fifth never comes
         twin.take(at, y)
-        settle_slot(profile, seen, latest, at, y, rate)
-    np.testing.assert_allclose(profile, twin.usual, rtol=1e-13)  # the same mean in another form, 75 updates a slot
-    assert (seen == twin.seen).all()
-    np.testing.assert_array_equal(latest, twin.latest)
+        settle_slot(ring, at, y, rate)
+    np.testing.assert_allclose(ring[PROFILE], twin.usual, rtol=1e-13)  # the same mean in another form, 75 a slot
+    assert (ring[COUNT] == twin.seen).all()
+    for at in range(4):
+        assert latest(ring, at) == twin.latest[at]
+        assert usual(ring, at) == ring[PROFILE, at]
+    assert np.isnan([latest(ring, 4), usual(ring, 4)]).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e9, 1e9), max_size=12), st.integers(1, 5))
+def test_a_slot_keeps_its_latest_few(values, depth) -> None:
+    ring, few = np.zeros((FIXED + depth, 2)), np.full(depth, np.nan)
+    for y in values:
+        settle_slot(ring, 1, y, 0.06)
+    count = latest_few(ring, 1, few)
+    assert sorted(few[:count]) == sorted(values[-depth:])
+    assert latest_few(ring, 0, few) == 0
 
 
 def test_few_values_of_a_slot_make_their_plain_mean() -> None:
-    profile, seen, latest = np.zeros(1), np.zeros(1), np.zeros(1)
+    ring = np.zeros((FIXED + 1, 1))
     for y in (3.0, 5.0, 10.0):
-        settle_slot(profile, seen, latest, 0, y, 0.06)
-    assert profile[0] == pytest.approx(6.0)
-    assert (seen[0], latest[0]) == (3, 10)
+        settle_slot(ring, 0, y, 0.06)
+    assert ring[PROFILE, 0] == pytest.approx(6.0)
+    assert (ring[COUNT, 0], latest(ring, 0)) == (3, 10)
+
+
+def test_without_a_season_there_is_one_slot() -> None:
+    assert slot(1_234_567, 0, 24) == 0

@@ -21,7 +21,7 @@ export function showScores(node, one) {
       const share = coverage[nominal][i];
       bar(cells[3 + q], percent(share, 1), share === null ? null : (share - Number(nominal)) / BAND);
     });
-    say(cells.at(-1), one.fan.yhat[i] === null ? "–" : one.fan.sources[i]);
+    say(cells.at(-1), one.fan.yhat[i] === null ? "–" : one.fan.naive[i] ? "naive" : "blend");
   });
 }
 
@@ -36,7 +36,7 @@ function table(one) {
       "wide",
       `Share of observations inside the ${level(nominal)} interval`,
     ]),
-    ["published", "", "Whose forecast is published at this lead"],
+    ["published", "", "Whether naive forecasts have most of the weight in what is published at this lead"],
   ];
   const row = (steps) =>
     element(

@@ -56,10 +56,10 @@ export function showSeries(one) {
 }
 
 function sentence(one) {
-  const others = one.leads.map((_, i) => one.fan.sources[i]).filter((source) => source !== "lstm").length;
+  const others = one.fan.naive.filter((naive) => naive).length;
   if (one.state === "warming") return `${STATES.warming} ${count(one.n_seen)} so far.`;
   if (one.state === "active" && others)
-    return `${STATES.active} At ${others} of ${one.leads.length} leads a naive forecast has been better and is published there.`;
+    return `${STATES.active} At ${others} of ${one.leads.length} leads naive forecasts have been better and have most of the weight there.`;
   return STATES[one.state];
 }
 

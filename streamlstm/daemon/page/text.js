@@ -12,7 +12,7 @@ const STEPS = [
 export const STATES = {
   warming: "Warming up: too few observations to say anything honest yet.",
   active: "The learned model is published.",
-  fallback: "At most leads a naive forecast has been better so far, and is published instead.",
+  fallback: "At most leads naive forecasts have been better so far, and have most of the weight.",
   stale: "Nothing has come for longer than this stream's gap.",
   gap: "The newest reading was missing.",
 };

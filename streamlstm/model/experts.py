@@ -1,0 +1,136 @@
+"""What each expert forecasts from an origin, as differences to the origin's value. Numba code.
+
+The learned ones have a base that they learn the rest of: the last value, a profile, the linear branch.
+"""
+
+from __future__ import annotations
+
+import math
+
+from streamlstm.kernels import kernel, linear, lstm, stage
+from streamlstm.kernels.analogue import analogue
+from streamlstm.kernels.medians import median_of, middle, slide
+from streamlstm.kernels.season import latest, latest_few, slot, usual
+from streamlstm.model.features import deviation, rise
+from streamlstm.model.learn import output_layer
+from streamlstm.model.state import (
+    B_LINEAR,
+    B_LONG,
+    B_RISE,
+    B_SHORT,
+    E_ANALOGUE,
+    E_CELL,
+    E_LAST,
+    E_LINEAR,
+    E_LINEAR_LONG,
+    E_LINEAR_SHORT,
+    E_LONG,
+    E_LONG_MEDIAN,
+    E_LONG_RISE,
+    E_LONG_USUAL,
+    E_MEDIAN,
+    E_MEDIAN_3,
+    E_MEDIAN_7,
+    E_SHORT,
+    E_SHORT_MEDIAN,
+    E_SHORT_RISE,
+    E_SHORT_USUAL,
+    shape,
+)
+
+MARGIN = 0.1  # of the range seen so far: how far beyond it a learner may forecast
+
+
+@kernel
+def take_recent(s, plan, y):
+    """A real value into the window of the running medians: the newest first, and the same in order."""
+    old, count = math.nan, s.recent_count
+    if count == plan.window:
+        old = s.recent[count - 1]
+    s.recent_count = slide(s.ordered, count, old, y)
+    for i in range(s.recent_count - 1, 0, -1):
+        s.recent[i] = s.recent[i - 1]
+    s.recent[0] = y
+
+
+@stage
+def prepare(s, m, plan, work, k):
+    """What the experts of all leads share: the heads of the cells, the analogue's forecasts."""
+    n = shape(s, work, plan)
+    for cell in range(n.cells):
+        v, d = output_layer(s.average[cell], n)
+        lstm.heads(v, d, s.hidden_state[cell, n.layers - 1], work.out[cell])
+    period = s.season_ns[0] // plan.step_ns
+    if period >= 2:
+        analogue(
+            m.past_y, m.past_mask, s.first, k, period, plan.most_periods, plan.leads,
+            work.distance, work.nearest, work.analogue,
+        )  # fmt: skip
+    else:
+        for j in range(n.leads):
+            work.analogue[j] = math.nan
+
+
+@stage
+def experts(s, m, plan, work, j, y, civil, target, out):
+    """Fill out (M,) for lead j: each expert's forecast less y; NaN where it has none."""
+    n = shape(s, work, plan)
+    reach = MARGIN * (s.highest - s.lowest)
+    low, high = max(s.lowest - reach, plan.lowest) - y, min(s.highest + reach, plan.highest) - y
+    t0, t1 = slot(target, s.season_ns[0], m.season_0.shape[1]), slot(target, s.season_ns[1], m.season_1.shape[1])
+    at0, at1 = slot(civil, s.season_ns[0], m.season_0.shape[1]), slot(civil, s.season_ns[1], m.season_1.shape[1])
+    for i in range(E_CELL):
+        out[i] = math.nan
+    out[E_LAST] = 0.0
+    if s.season_ns[0] > 0:
+        out[E_SHORT] = latest(m.season_0, t0) - y
+        out[E_SHORT_USUAL] = usual(m.season_0, t0) - y
+        out[E_SHORT_RISE] = out[E_SHORT_USUAL] + deviation(y, m.season_0, at0)
+        out[E_SHORT_MEDIAN] = median_of(work.few, latest_few(m.season_0, t0, work.few), work.sorted) - y
+    if s.season_ns[1] > 0:
+        out[E_LONG] = latest(m.season_1, t1) - y
+        out[E_LONG_USUAL] = usual(m.season_1, t1) - y
+        out[E_LONG_RISE] = out[E_LONG_USUAL] + deviation(y, m.season_1, at1)
+        out[E_LONG_MEDIAN] = median_of(work.few, latest_few(m.season_1, t1, work.few), work.sorted) - y
+    out[E_ANALOGUE] = work.analogue[j] - y
+    out[E_MEDIAN_3] = median_of(s.recent, min(s.recent_count, 3), work.sorted) - y
+    out[E_MEDIAN_7] = median_of(s.recent, min(s.recent_count, 7), work.sorted) - y
+    out[E_MEDIAN] = middle(s.ordered, s.recent_count) - y
+    L, scales = n.leads, work.scales
+    for base in range(3):
+        start = 0.0 if base == 0 else out[E_SHORT_USUAL] if base == B_SHORT else out[E_LONG_USUAL]
+        value = start + linear.inner(s.coefficients[base, j], work.x) * scales[3 + base * L + j]
+        if not math.isnan(value):
+            out[E_LINEAR if base == 0 else E_LINEAR_SHORT if base == B_SHORT else E_LINEAR_LONG] = min(
+                max(value, low), high
+            )
+    total = 0.0
+    for cell in range(n.cells):
+        base = plan.base[cell]
+        start = 0.0
+        if base == B_RISE:
+            start = rise(m.season_0, at0, t0)
+        elif base == B_LINEAR:
+            start = out[E_LINEAR]
+        value = start + work.out[cell, j] * scales[3 + base * L + j]
+        out[E_CELL + cell] = min(max(value, low), high)
+        total += out[E_CELL + cell]
+    if n.cells > 1:
+        out[E_CELL + n.cells] = total / n.cells
+
+
+@kernel
+def base_of(base, forecasts):
+    """What a base says, out of the experts' forecasts; where the profile is not known, it is the last value."""
+    found = 0.0
+    if base == B_SHORT:
+        found = forecasts[E_SHORT_USUAL]
+    elif base == B_LONG:
+        found = forecasts[E_LONG_USUAL]
+    elif base == B_RISE:
+        found = forecasts[E_SHORT_RISE]
+        if math.isnan(found):
+            found = 0.0
+    elif base == B_LINEAR:
+        found = forecasts[E_LINEAR]
+    return found
