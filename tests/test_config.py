@@ -263,7 +263,8 @@ def test_an_empty_file_says_what_is_needed(problems):
         (
             "model",
             "{ preset = 'fulll' }",
-            ".model.preset = 'fulll': need 'full', 'fleet' or 'tiny'; did you mean 'full'?",
+            ".model.preset = 'fulll': need 'full', 'fleet' or 'tiny' (best forecasts; thousands of "
+            "series; least of everything)",
         ),
         ("model", "5", ".model = 5: need a table, begun with [streams.model]"),
         ("hidden", "3", ".hidden: no such setting; 'hidden' belongs to [streams.model]"),
