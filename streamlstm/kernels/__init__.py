@@ -17,6 +17,7 @@ from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import numba
+from numba.core.codegen import get_host_cpu_features
 
 KERNEL_REVISION = 2  # goes up with every change of arithmetic; part of every payload's model_rev
 
@@ -49,6 +50,17 @@ def _cache_folder(wished: str) -> Path:
 
 _settings: Any = numba.config
 _settings.CACHE_DIR = str(_cache_folder(_settings.CACHE_DIR))
+
+
+def _cpu_features() -> str | None:
+    """AVX-512 in full where there is any: LLVM keeps to half its width on most CPUs, and our loops are long enough."""
+    if _settings.CPU_FEATURES is not None or _settings.CPU_NAME is not None:
+        return _settings.CPU_FEATURES
+    features = get_host_cpu_features()
+    return f"{features},-prefer-256-bit" if "+avx512f" in features.split(",") else None
+
+
+_settings.CPU_FEATURES = _cpu_features()
 
 # What may be reordered without touching NaN guards: `fastmath=True` would make isfinite() always true.
 FLAGS = {"contract", "nsz", "arcp", "afn"}

@@ -13,7 +13,7 @@ EPSILON = 1e-8
 @reduction
 def norm(g):
     """Euclidean norm of a gradient (P,). Not finite as soon as one entry is not."""
-    s = g[0] * 0
+    s = g.dtype.type(0)
     for j in range(g.shape[0]):
         s += g[j] * g[j]
     return math.sqrt(s)
@@ -30,14 +30,14 @@ def adam(w, m, v, g, average, rate, scale, updates, averaging):
 
     Kingma and Ba (2015), t = updates counted from 1. All arrays (P,), float32 in production.
     """
-    one = w[0] * 0 + 1
-    b1, b2 = one * BETA1, one * BETA2
-    step = one * (rate / (1.0 - BETA1**updates))
-    spread = one * (1.0 / (1.0 - BETA2**updates))
-    shrink, keep, epsilon = one * scale, one * averaging, one * EPSILON
+    real = w.dtype.type
+    zero, one, b1, b2, epsilon = real(0), real(1), real(BETA1), real(BETA2), real(EPSILON)
+    step = real(rate / (1.0 - BETA1**updates))
+    spread = real(1.0 / (1.0 - BETA2**updates))
+    shrink, keep = real(scale), real(averaging)
     for j in range(w.shape[0]):
         gj = g[j] * shrink
-        g[j] = gj * 0
+        g[j] = zero
         mj = b1 * m[j] + (one - b1) * gj
         vj = b2 * v[j] + (one - b2) * gj * gj
         m[j] = mj

@@ -1,10 +1,11 @@
-"""The LSTM cell: one step forward, a window forward with its tape, and the truncated gradient back through the window.
+"""The LSTM cell: one step forward, windows forward with their tape, and the truncated gradient back through them.
 
 Twin: `tests/reference.py:Cell`. All arrays of a call share a dtype: float32 in production, float64 in gradient checks.
 
-Axis letters: H hidden, D inputs of the layer, K steps of the window, L leads. Columns are stacked input, forget,
-output, candidate (i f o g). `w` is input-major, (D+H, 4H): the inner loops run over its 4H columns and vectorise
-without changing the order of any sum.
+Axis letters: H hidden, D inputs of the layer, K steps of a window, B windows side by side, L leads. Columns are stacked
+input, forget, output, candidate (i f o g). `w` is input-major, (D+H, 4H): the inner loops run over its 4H columns and
+vectorise without changing the order of any sum. Arrays of windows have the step first and the window second, so that a
+step of all windows reads each weight once; what a window gets does not depend on the windows beside it.
 
     z = [x, h₋] w + b
     i = σ(z_i + p_i c₋),  f = σ(z_f + p_f c₋),  o = σ(z_o + p_o c₋),  g = φ(z_g)
@@ -18,34 +19,20 @@ from __future__ import annotations
 
 from streamlstm.kernels import kernel, reduction
 from streamlstm.kernels.activation import sigmoid, tanh
+from streamlstm.kernels.product import one_row, product
 
 
 @kernel
 def affine(w, b, a, z):
-    """z = a w + b. w (D+H, M), a (D+H,), b and z (M,). Eight rows at a time, so that z is read and written less."""
-    n, m = w.shape
-    for j in range(m):
-        z[j] = b[j]
-    whole = n - n % 8
-    for k in range(0, whole, 8):
-        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-        a4, a5, a6, a7 = a[k + 4], a[k + 5], a[k + 6], a[k + 7]
-        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
-        w4, w5, w6, w7 = w[k + 4], w[k + 5], w[k + 6], w[k + 7]
-        for j in range(m):
-            z[j] += (a0 * w0[j] + a1 * w1[j] + a2 * w2[j] + a3 * w3[j]) + (
-                a4 * w4[j] + a5 * w5[j] + a6 * w6[j] + a7 * w7[j]
-            )
-    for k in range(whole, n):
-        ak, wk = a[k], w[k]
-        for j in range(m):
-            z[j] += ak * wk[j]
+    """z = a w + b. w (D+H, M), a (D+H,), b and z (M,)."""
+    put(b, z)
+    one_row(a, w, z)
 
 
 @kernel
 def gates(z, p, c, relu):
     """Squash z in place into i, f, o and g. z (4H,), p (3H,) peepholes, c (H,) the previous cell state."""
-    n = c.shape[0]
+    n, zero = c.shape[0], z.dtype.type(0)
     for j in range(n):
         z[j] = sigmoid(z[j] + p[j] * c[j])
     for j in range(n):
@@ -54,7 +41,7 @@ def gates(z, p, c, relu):
         z[2 * n + j] = sigmoid(z[2 * n + j] + p[2 * n + j] * c[j])
     if relu:
         for j in range(n):
-            z[3 * n + j] = max(z[3 * n + j], z[3 * n + j] * 0)
+            z[3 * n + j] = max(z[3 * n + j], zero)
     else:
         for j in range(n):
             z[3 * n + j] = tanh(z[3 * n + j])
@@ -69,77 +56,60 @@ def step(w, b, p, a, c, z, relu):
     c (H,)                           cell state, overwritten
     z (4H,)                          scratch
     """
-    n = c.shape[0]
+    n, zero = c.shape[0], z.dtype.type(0)
     h = a[a.shape[0] - n :]
     affine(w, b, a, z)
     gates(z, p, c, relu)
     for j in range(n):
         new = z[n + j] * c[j] + z[j] * z[3 * n + j]
         c[j] = new
-        h[j] = z[2 * n + j] * (max(new, new * 0) if relu else tanh(new))
+        h[j] = z[2 * n + j] * (max(new, zero) if relu else tanh(new))
 
 
 @kernel
-def forward(w, b, p, a, c, tape, z, relu, steps):
-    """Run one layer over a window and keep on the tape the factors that the way back multiplies by.
+def forward(w, b, p, a, c, z, out, relu, steps):
+    """Run one layer over B windows side by side, and keep what the way back needs.
 
-    a (K+1, D+H)     row t: the inputs of step t, then the hidden state before it. Row 0 comes with its hidden state
-                     filled in; step t writes its own into row t+1
-    c (K+1, H)       row t: the cell state before step t; row 0 comes filled in, the others are written here
-    tape (K, 6H)     ∂h/∂z_o, ∂h/∂c, ∂c/∂z_i, ∂c/∂z_f, ∂c/∂z_g, ∂c/∂c₋ (without peepholes), written here
-    z (4H,)          scratch
+    a (K+1, B, D+H)   row t: the inputs of step t, then the hidden states before it. Row 0 comes with its hidden states
+                      filled in; step t writes its own into row t+1
+    c (K+1, B, H)     row t: the cell states before step t; row 0 comes filled in, the others are written here
+    z (K, B, 4H)      i, f, o and g of each step, written here
+    out (K, B, H)     φ(c) of each step, written here
+
+    The inputs of all steps first, then the hidden states: either half of w is small enough to stay in the first cache.
     """
-    n = c.shape[1]
-    first = a.shape[1] - n
+    rows, n = c.shape[1], c.shape[2]
+    first = a.shape[2] - n
     for t in range(steps):
-        affine(w, b, a[t], z)
-        gates(z, p, c[t], relu)
-        factors(z, c[t], c[t + 1], a[t + 1][first:], tape[t], relu)
+        for r in range(rows):
+            put(b, z[t, r])
+        product(a[t][:, :first], w[:first], z[t])
+    for t in range(steps):
+        product(a[t][:, first:], w[first:], z[t])
+        for r in range(rows):
+            gates(z[t, r], p, c[t, r], relu)
+            cell_on(z[t, r], c[t, r], c[t + 1, r], out[t, r], a[t + 1, r, first:], relu)
 
 
 @kernel
-def factors(z, before, after, h, tape, relu):
-    """The cell and hidden state of one step from its gates, and their derivatives by everything they hang on."""
-    n = before.shape[0]
-    one = z[0] * 0 + 1
+def cell_on(z, before, after, out, h, relu):
+    """The cell state, φ of it and the hidden state of one step from its gates. z (4H,), the others (H,)."""
+    n, zero = before.shape[0], z.dtype.type(0)
     for j in range(n):
-        i, f, o, g = z[j], z[n + j], z[2 * n + j], z[3 * n + j]
-        new = f * before[j] + i * g
-        after[j] = new
-        if relu:
-            out = max(new, new * 0)
-            slope_c = one if new > 0 else new * 0
-            slope_g = one if g > 0 else g * 0
-        else:
-            out = tanh(new)
-            slope_c = one - out * out
-            slope_g = one - g * g
-        h[j] = o * out
-        tape[j] = out * o * (one - o)
-        tape[n + j] = o * slope_c
-        tape[2 * n + j] = g * i * (one - i)
-        tape[3 * n + j] = before[j] * f * (one - f)
-        tape[4 * n + j] = i * slope_g
-        tape[5 * n + j] = f
+        after[j] = z[n + j] * before[j] + z[j] * z[3 * n + j]
+    for j in range(n):
+        out[j] = max(after[j], zero) if relu else tanh(after[j])
+    for j in range(n):
+        h[j] = z[2 * n + j] * out[j]
 
 
-@reduction
-def dots(w, first, dz, out):
-    """out[k] = w[first + k] · dz. w (D+H, M), dz (M,), out (H,); four rows share one reading of dz."""
-    n, m = out.shape[0], dz.shape[0]
-    whole = n - n % 4
-    for k in range(0, whole, 4):
-        w0, w1, w2, w3 = w[first + k], w[first + k + 1], w[first + k + 2], w[first + k + 3]
-        s0 = s1 = s2 = s3 = dz[0] * 0
-        for j in range(m):
-            d = dz[j]
-            s0 += w0[j] * d
-            s1 += w1[j] * d
-            s2 += w2[j] * d
-            s3 += w3[j] * d
-        out[k], out[k + 1], out[k + 2], out[k + 3] = s0, s1, s2, s3
-    for k in range(whole, n):
-        out[k] = dot(w[first + k], dz)
+@kernel
+def turn(w, wt):
+    """wt = wᵀ. w (H, M), wt (M, H)."""
+    for k in range(w.shape[0]):
+        row = w[k]
+        for j in range(w.shape[1]):
+            wt[j, k] = row[j]
 
 
 @kernel
@@ -152,52 +122,65 @@ def put(source, target):
 @reduction
 def dot(a, b):
     """Σ a b."""
-    s = a[0] * 0
+    s = a.dtype.type(0)
     for j in range(a.shape[0]):
         s += a[j] * b[j]
     return s
 
 
 @kernel
-def backward(w, p, tape, dh, dz, dx, dc, steps, has_layer_below):
-    """Send the gradient of the loss back through a window of one layer, from its outputs to its pre-activations.
+def backward(w, p, c, z, out, dh, dx, dc, wt, relu, steps, has_layer_below):
+    """Send the gradient of the loss back through B windows of one layer, from its outputs to its pre-activations.
 
-    w (D+H, 4H), p (3H,), tape (K, 6H)   as `forward` had and left them
-    dh (K, H)    ∂loss/∂h of each step from above (the heads or the next layer); the recurrent part is added in place
-    dz (K, 4H)   ∂loss/∂z, written here
-    dx (K, H)    ∂loss/∂(inputs of the layer), added to where these are the hidden states of a layer below
-    dc (2H,)     scratch: ∂loss/∂c on its way back, and the recurrent part of a step
+    w (D+H, 4H), p (3H,), c (K+1, B, H)   as `forward` had and left them
+    z (K, B, 4H)    the gates as `forward` left them, overwritten by ∂loss/∂z
+    out (K, B, H)   as `forward` left it, used up
+    dh (K, B, H)    ∂loss/∂h of each step from above (the heads or the next layer); the recurrent part is added in place
+    dx (K, B, H)    ∂loss/∂(inputs of the layer), added to where these are the hidden states of a layer below
+    dc (B, H)       scratch: ∂loss/∂c on its way back
+    wt (4H, H)      scratch: half of w, turned, so that inner loops run over outputs and not along a sum
     """
-    n = dh.shape[1]
+    rows, n = dc.shape
     first = w.shape[0] - n
-    carry, part = dc[:n], dc[n:]
-    for j in range(n):
-        carry[j] = 0
+    for r in range(rows):
+        for j in range(n):
+            dc[r, j] = 0
+    turn(w[first:], wt)
     for back in range(steps):
         t = steps - 1 - back
-        cell_back(p, tape[t], dh[t], dz[t], carry)
-        if has_layer_below:
-            dots(w, 0, dz[t], part)
-            add(part, dx[t])
+        for r in range(rows):
+            cell_back(p, c[t, r], z[t, r], out[t, r], dh[t, r], dc[r], relu)
         if t > 0:
-            dots(w, first, dz[t], part)
-            add(part, dh[t - 1])
+            product(z[t], wt, dh[t - 1])
+    if has_layer_below:
+        turn(w[:first], wt)
+        for t in range(steps):
+            product(z[t], wt, dx[t])
 
 
 @kernel
-def cell_back(p, tape, dh, dz, dc):
-    """One step back: from ∂loss/∂h to ∂loss/∂z, and ∂loss/∂c from after the step to before it."""
-    n = dh.shape[0]
+def cell_back(p, before, z, out, dh, dc, relu):
+    """One step back: from ∂loss/∂h to ∂loss/∂z, and ∂loss/∂c from after the step to before it.
+
+    p (3H,), z (4H,): the gates, overwritten; before, out, dh, dc (H,). A loop for each line of mathematics: with many
+    arrays in one, finding out at run time whether any two of them overlap takes longer than the arithmetic.
+    """
+    n, zero, one = before.shape[0], z.dtype.type(0), z.dtype.type(1)  # float32 times an int would be float64
+    i, f, o, g = z[:n], z[n : 2 * n], z[2 * n : 3 * n], z[3 * n :]
     for j in range(n):
-        total = dc[j] + dh[j] * tape[n + j]
-        zi = total * tape[2 * n + j]
-        zf = total * tape[3 * n + j]
-        zo = dh[j] * tape[j]
-        dz[j] = zi
-        dz[n + j] = zf
-        dz[2 * n + j] = zo
-        dz[3 * n + j] = total * tape[4 * n + j]
-        dc[j] = total * tape[5 * n + j] + p[j] * zi + p[n + j] * zf + p[2 * n + j] * zo
+        dc[j] += dh[j] * o[j] * ((one if out[j] > zero else zero) if relu else one - out[j] * out[j])
+    for j in range(n):
+        o[j] = dh[j] * out[j] * o[j] * (one - o[j])
+    for j in range(n):
+        out[j] = dc[j] * f[j]
+    for j in range(n):
+        f[j] = dc[j] * before[j] * f[j] * (one - f[j])
+    for j in range(n):
+        squashed, gate = g[j], i[j]
+        g[j] = dc[j] * gate * ((one if squashed > zero else zero) if relu else one - squashed * squashed)
+        i[j] = dc[j] * squashed * gate * (one - gate)
+    for j in range(n):
+        dc[j] = out[j] + p[j] * i[j] + p[n + j] * f[j] + p[2 * n + j] * o[j]
 
 
 @kernel
@@ -209,33 +192,17 @@ def add(part, total):
 
 @kernel
 def weigh(a, c, dz, gw, gb, gp, steps):
-    """Add a window's weight gradient: a rank-K product, eight steps at a time, then what is left.
+    """Add the weight gradient of B windows: a product over all their steps.
 
-    a (K+1, D+H), c (K+1, H), dz (K, 4H) as `forward` and `backward` left them;
+    a (K+1, B, D+H), c (K+1, B, H), dz (K, B, 4H) as `forward` and `backward` left them;
     gw (D+H, 4H), gb (4H,), gp (3H,) are added to.
     """
-    n, m = gw.shape
-    whole = steps - steps % 8
-    for t in range(0, whole, 8):
-        z0, z1, z2, z3 = dz[t], dz[t + 1], dz[t + 2], dz[t + 3]
-        z4, z5, z6, z7 = dz[t + 4], dz[t + 5], dz[t + 6], dz[t + 7]
-        a0, a1, a2, a3, a4, a5, a6, a7 = a[t], a[t + 1], a[t + 2], a[t + 3], a[t + 4], a[t + 5], a[t + 6], a[t + 7]
-        for k in range(n):
-            x0, x1, x2, x3, x4, x5, x6, x7 = a0[k], a1[k], a2[k], a3[k], a4[k], a5[k], a6[k], a7[k]
-            row = gw[k]
-            for j in range(m):
-                row[j] += (x0 * z0[j] + x1 * z1[j] + x2 * z2[j] + x3 * z3[j]) + (
-                    x4 * z4[j] + x5 * z5[j] + x6 * z6[j] + x7 * z7[j]
-                )
-    for t in range(whole, steps):
-        at, zt = a[t], dz[t]
-        for k in range(n):
-            x, row = at[k], gw[k]
-            for j in range(m):
-                row[j] += x * zt[j]
+    rows, n, m = c.shape[1], gw.shape[0], gw.shape[1]
+    product(a[:steps].reshape((steps * rows, n)).T, dz[:steps].reshape((steps * rows, m)), gw)
     for t in range(steps):
-        add(dz[t], gb)
-        peepholes_back(dz[t], c[t], gp)
+        for r in range(rows):
+            add(dz[t, r], gb)
+            peepholes_back(dz[t, r], c[t, r], gp)
 
 
 @kernel
@@ -257,7 +224,7 @@ def heads(v, d, h, out):
 
 @kernel
 def heads_back(v, h, de, gv, gd, dh):
-    """Back through the heads of one step: de (L,) is ∂loss/∂out; gv, gd and dh are added to."""
+    """Back through the heads of one step of one window: de (L,) is ∂loss/∂out; gv, gd and dh are added to."""
     for lead in range(v.shape[0]):
         e = de[lead]
         if e != 0:
@@ -265,4 +232,5 @@ def heads_back(v, h, de, gv, gd, dh):
             gd[lead] += e
             for j in range(h.shape[0]):
                 grow[j] += e * h[j]
+            for j in range(h.shape[0]):
                 dh[j] += e * row[j]

@@ -56,7 +56,7 @@ def advance(s, m, plan, work, k, y, real, alone, civil):
     take_scales(s, plan, work.scales)
     regress(s, m, plan, work, k, real)
     keep_state(s, m, plan, k)
-    features(work.first[0][: n.features], s, m, plan, work, k)
+    features(work.a[: n.features], s, m, plan, work, k)
     for cell in range(n.cells):
         step(s, n, work, cell)
     s.index = k
@@ -64,15 +64,15 @@ def advance(s, m, plan, work, k, y, real, alone, civil):
 
 @kernel
 def step(s, n, work, cell):
-    """One cell's hidden states one step on, its features in the first row of work.first."""
+    """One cell's hidden states one step on, its features in work.a."""
     H, F = n.hidden, n.features
-    a, state, cells = work.first[0], s.hidden_state[cell], s.cell_state[cell]
+    a, state, cells = work.a, s.hidden_state[cell], s.cell_state[cell]
     lstm.put(state[0], a[F:])
     w, b, p = first_cell(s.average[cell], n)
     lstm.step(w, b, p, a, cells[0], work.z, n.relu)
     lstm.put(a[F:], state[0])
     for layer in range(1, n.layers):
-        up = work.upper[0][0]
+        up = work.up
         lstm.put(state[layer - 1], up)
         lstm.put(state[layer], up[H:])
         w, b, p = upper_cell(s.average[cell], n, layer)

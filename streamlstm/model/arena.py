@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
-from streamlstm.kernels import conformal, linear, score
+from streamlstm.kernels import conformal, linear, mix, score, stack
 from streamlstm.kernels.season import ERROR
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
 from streamlstm.model.state import (
@@ -24,10 +24,8 @@ from streamlstm.model.state import (
     E_CELL,
     FORMAT,
     GROUP,
-    LINEAR,
+    COMMITTEE,
     LSTM,
-    PERSISTENCE,
-    SEASONAL,
     SOURCES,
     WINDOW,
     Views,
@@ -42,8 +40,8 @@ DAY_NS = 86_400 * 10**9
 HUBER = 0.25  # δ of the cells' loss, in RMS errors of the base: near the median, which the intervals surround
 CELL_BASES = (B_LAST, B_RISE, B_LINEAR)  # of the first cell, the second ...
 # What the mixture believes before it has seen anything: the naive forecasts most; learners have to learn first.
-PRIOR = [5.0 if g in (PERSISTENCE, SEASONAL) else 1.0 for g in range(len(SOURCES))]
-PENALTY = [{LINEAR: 3.0, LSTM: 1.5}.get(g, 0.0) for g in range(len(SOURCES))]
+PRIOR = {"persistence": 5.0, "seasonal": 3.0}
+PENALTY = {"linear": 3.0, "lstm": 1.5}
 
 
 class Sizes(NamedTuple):
@@ -53,6 +51,7 @@ class Sizes(NamedTuple):
     layers: int
     cells: int
     truncation: int
+    windows: int  # B: side by side in an update
     leads: int
     levels: int
     taus: int  # T: probabilities whose quantiles are tracked
@@ -61,7 +60,7 @@ class Sizes(NamedTuple):
     experts: int
     features: int  # F: inputs of the first layer
     regressors: int  # P: of the linear branch
-    weights: int  # of one cell: per layer w, b and peepholes, then the heads
+    weights: int  # of one cell: per layer w, b and peepholes, then the heads; rounded up to whole cache lines
 
     @classmethod
     def of(cls, stream: Stream) -> Sizes:
@@ -76,15 +75,16 @@ class Sizes(NamedTuple):
             layers=m.layers,
             cells=len(m.learning_rate),
             truncation=m.truncation,
+            windows=2 + m.replay,
             leads=L,
             levels=len(stream.levels),
             taus=len(probabilities(stream.levels)),
             inputs=C,
             shown=shown,
-            experts=E_CELL + len(m.learning_rate) + (len(m.learning_rate) > 1),
+            experts=E_CELL + len(m.learning_rate) + (len(m.learning_rate) > 1) + mix.COMMITTEES,
             features=features,
             regressors=regressors,
-            weights=in_cells + L * (m.hidden + 1),
+            weights=-(-(in_cells + L * (m.hidden + 1)) // 16) * 16,
         )
 
 
@@ -168,20 +168,29 @@ class Layout:
         plan["window"] = max(8, min(round(DAY_NS / step), WINDOW))
         plan["rate"] = 1.0 - 0.5 ** (step / (4 * longest))
         plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
-        plan["inputs"], plan["relu"], plan["replay"] = stream.inputs, m.activation == "relu", m.replay
+        plan["inputs"], plan["relu"] = stream.inputs, m.activation == "relu"
         plan["most_periods"] = min(max(m.memory // 48, 8), 120)
         plan["base"] = [CELL_BASES[cell % 3] for cell in range(n.cells)]
         plan["huber"] = HUBER
         plan["learning_rate"] = m.learning_rate
-        group = [*GROUP, *[LSTM] * (n.experts - E_CELL)]
-        plan["group"], plan["prior"] = group, [PRIOR[g] for g in group]
-        plan["penalty"] = [PENALTY[g] for g in group]
+        group = [*GROUP, *[LSTM] * (n.experts - mix.COMMITTEES - E_CELL), *[COMMITTEE] * mix.COMMITTEES]
+        plan["group"] = group
+        plan["prior"] = [PRIOR.get(SOURCES[g], 1.0) for g in group]
+        plan["penalty"] = [PENALTY.get(SOURCES[g], 0.0) for g in group]
+        plan["penalty"][..., -1] = PENALTY["linear"]  # the last committee is a linear one
         plan["taus"], plan["levels"] = probabilities(self.levels), ends(self.levels)
         return plan
 
     def _shorter(self, lead: int) -> int:
         found = [j for j, other in enumerate(self.leads) if 2 * other <= lead]
         return max(found, key=lambda j: self.leads[j], default=-1)
+
+
+def zeros(size: int) -> NDArray[np.uint8]:
+    """So many bytes, from a multiple of 64 on: a cache line."""
+    raw = np.zeros(size + 64, np.uint8)
+    begin = -raw.ctypes.data % 64
+    return raw[begin : begin + size]
 
 
 def aligned(size: int) -> int:
@@ -239,7 +248,7 @@ class Rows:
 
     def reserve(self) -> None:
         """Room for one more chunk of series. Zero pages: memory is taken as rows are used."""
-        chunk = np.zeros((self.per_chunk, self.layout.row_bytes), np.uint8)
+        chunk = zeros(self.per_chunk * self.layout.row_bytes).reshape(self.per_chunk, self.layout.row_bytes)
         self.chunks.append(chunk)
         self.views.append(self._views(chunk))
 
@@ -269,14 +278,17 @@ class Rows:
                 edge = np.sqrt(6.0 / (rows + n.hidden))
                 drawn += [dice.uniform(-edge, edge, rows * 4 * n.hidden), np.zeros(7 * n.hidden)]
                 inputs = n.hidden
-            drawn.append(np.zeros(n.leads * (n.hidden + 1)))
-            s["weights"][cell] = s["average"][cell] = np.concatenate(drawn)
+            inputs = np.concatenate(drawn)
+            s["weights"][cell, : len(inputs)] = s["average"][cell, : len(inputs)] = inputs
         s["format"], s["fingerprint"] = FORMAT, self.layout.fingerprint
         s["position"] = s["index"] = -1
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
         s["exponents"], s["tail"] = conformal.START, score.START
         s["quantile"] = [[conformal.laplace.py_func(tau)] * n.leads for tau in probabilities(self.layout.levels)]
+        s["naive_share"], s["naive"] = 1.0, 1
+        s["mix_weights"] = 1.0 / n.experts
+        s["stack_covariance"] = np.eye(n.experts - 1) * stack.START
         s["season_ns"] = (*self.layout.season_ns, 0, 0)[:2]
         s["season_slots"] = self.layout.slots
         self.ring(slot, "origin")[:] = -1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
 from streamlstm.events import Floats
-from streamlstm.model.arena import Layout, Rows
+from streamlstm.model.arena import Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.state import work_dtype
 
@@ -40,7 +40,7 @@ class Learner:
         self.taus = probabilities(layout.levels)
         self.ends = ends(layout.levels)
         self._plan = layout.plan(stream)
-        self._work = np.zeros(1, work_dtype(layout.sizes))
+        self._work = zeros(work_dtype(layout.sizes).itemsize).view(work_dtype(layout.sizes))
 
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one output row (see `columns`)."""

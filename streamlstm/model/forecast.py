@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, kernel, mix, stage
+from streamlstm.kernels import conformal, kernel, mix, stack, stage
 from streamlstm.kernels.medians import median_of
 from streamlstm.kernels.season import COUNT, ERROR, slot, usual
 from streamlstm.model.experts import experts, prepare
@@ -12,6 +12,7 @@ from streamlstm.model.state import (
     E_CELL,
     E_LONG,
     E_SHORT,
+    NAIVES,
     P_EXPERT,
     P_PUBLISHED,
     P_SCALE,
@@ -38,14 +39,19 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         target = target_civil(s, plan, s.time_ns, civil, plan.leads[j])
         said = work.expert
         experts(s, m, plan, work, j, y, civil, target, said)
-        mix.weigh(s.mix[j], plan.prior, plan.penalty, s.labels[j] * 1.0, work.mix)
-        mixture, share = mix.blend(work.mix, said)
+        mix.consult(s.mix[j], said, work.asked)
+        stack.combine(s.stack[j], said, s.mixture_error[j], work.differences)
+        weights = s.mix_weights[j]
+        mix.weigh(s.mix[j], plan.prior, plan.penalty, weights)
+        mixture, share = mix.blend(weights, said, s.mixture_error[j])
+        s.naive_share[j] = mix.naive_share(s.naive_share[j], weights, said, NAIVES)
+        s.naive[j] = 1 if mix.falls_back(s.naive[j] != 0, s.naive_share[j]) else 0
         published = min(max(y + mixture, plan.lowest), plan.highest)
         spread = 0.0
         for i in range(M):
             kept[P_EXPERT + i] = said[i]
             if math.isfinite(said[i]):
-                weight = work.mix[i] / share
+                weight = weights[i] / share
                 spread += weight * abs(said[i] - mixture)
                 out[(3 + T) * L + plan.group[i]] += weight / L
         at0 = slot(target, s.season_ns[0], m.season_0.shape[1])
@@ -56,7 +62,7 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         kept[P_PUBLISHED] = published - y
         kept[P_SCALE] = size
         out[j] = published
-        out[L + j] = y + said[M - 1]
+        out[L + j] = y + said[M - 1 - mix.COMMITTEES]  # the mean of the cells
         out[2 * L + j] = y + choose(s, j, said[E_SHORT], said[E_LONG])
         spread_out(s, plan, j, published, size, out[3 * L :], kept[P_EXPERT + M : P_EXPERT + M + T], y)
 

@@ -12,7 +12,7 @@ import math
 from streamlstm.kernels import kernel, stage
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
-from streamlstm.model.learn import schedule, update, window
+from streamlstm.model.learn import learn
 from streamlstm.model.settle import settle
 from streamlstm.model.state import ACTIVE, FALLBACK, GAP, P_PUBLISHED, SOURCES, WARMING, carve, shape
 
@@ -80,12 +80,7 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
                 for j in range(plan.inputs):
                     m.past_inputs[k % plan.memory, j] = values[b, 1 + j]
             if newest and real:
-                start, steps = schedule(s, plan, work, k)
-                if steps > 0:
-                    window(s, m, plan, work, start, steps, k)
-                elif steps < 0:
-                    for cell in range(s.weights.shape[0]):
-                        update(s, plan, cell)
+                learn(s, m, plan, work, k)
             alone = missed[b] == 0 and not reset[b]
             advance(s, m, plan, work, step, value, newest and real, alone, now)
         forecast(s, m, plan, work, k, m.past_y[k % plan.memory], civil, real, out[b])

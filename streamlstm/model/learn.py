@@ -1,8 +1,8 @@
-"""Learn: truncated BPTT over windows of the past, one window an observation, one update every eighth. Numba code.
+"""Learn: truncated BPTT over windows of the past, an update every eighth observation. Numba code.
 
 Windows start where a hidden state was kept. Of an update's windows one is the newest, one the newest whose labels have
 all matured, the others are drawn from memory. Inputs and labels are rebuilt from raw values with the statistics of now,
-and the window is run again with the weights of now: its tape is exact, and so is its gradient.
+and the windows are run again with the weights of now: their tape is exact, and so is their gradient.
 """
 
 from __future__ import annotations
@@ -22,34 +22,38 @@ START = 16  # observations before the first window: the running scales mean noth
 
 
 @stage
-def schedule(s, plan, work, k):
-    """This observation's share of the work: (start, steps) of a window; steps 0: nothing, -1: the update.
+def learn(s, m, plan, work, k):
+    """Every eighth observation: choose windows, and let every cell learn from them. k: the newest step recorded."""
+    s.phase = (s.phase + 1) % CYCLE
+    if s.seen < START or s.phase != 0:
+        return
+    steps = choose_windows(s, plan, work, k)
+    if steps <= 0:
+        return
+    look(s, m, plan, work, steps)
+    for cell in range(s.weights.shape[0]):
+        labelled = gradient(s, m, plan, work, cell, steps, k)
+        update(s, plan, work, cell, labelled)
 
-    k: the newest step recorded. Spread over a cycle, so that the slowest observation costs about the mean.
-    """
-    n = shape(s, work, plan)
-    phase = s.phase
-    s.phase = (phase + 1) % CYCLE
-    if s.seen < START:
-        return -1, 0
-    if phase == CYCLE - 1:
-        return -1, -1
+
+@kernel
+def choose_windows(s, plan, work, k):
+    """Fill in the starts of the windows, -1 where there is none. Returns how many steps each has."""
     oldest = -(-s.first // CYCLE) * CYCLE  # the oldest kept hidden state
-    furthest = plan.longest
-    start, steps = -1, n.truncation
-    if phase == 0:  # the newest
-        start = max((k - steps) // CYCLE * CYCLE, oldest)
-        steps = k - start
-    elif phase == 1:  # the newest whose labels have all matured
-        start = (k - furthest - steps) // CYCLE * CYCLE
-    elif phase < 2 + n.replay:
-        last = k - furthest - steps
-        if last < oldest:
-            last = k - steps
-        choices = (last - oldest) // CYCLE + 1
-        if choices > 0:
-            start = oldest + CYCLE * draw(s, choices)
-    return (start, steps) if start >= oldest and steps > 0 else (-1, 0)
+    newest = max((k - work.gates.shape[1]) // CYCLE * CYCLE, oldest)
+    steps = min(k - newest, work.gates.shape[1])
+    last = k - plan.longest - steps  # the newest start whose labels have all matured
+    work.start[0] = newest
+    work.start[1] = last // CYCLE * CYCLE
+    if last < oldest:
+        last = k - steps
+    choices = (last - oldest) // CYCLE + 1
+    for r in range(2, work.start.shape[0]):
+        work.start[r] = oldest + CYCLE * draw(s, choices) if choices > 0 else -1
+    for r in range(work.start.shape[0]):
+        if work.start[r] < oldest:
+            work.start[r] = -1
+    return steps
 
 
 @kernel
@@ -64,18 +68,17 @@ def draw(s, choices):
 
 
 @stage
-def update(s, plan, cell):
-    """Average a cell's gradient over its labels, clip, let Adam move the weights. What is not finite is refused."""
-    if s.labelled[cell] == 0:
+def update(s, plan, work, cell, labelled):
+    """Average the gradient over its labels, clip, let Adam move a cell's weights. What is not finite is refused."""
+    if labelled == 0:
         return
-    share = 1.0 / s.labelled[cell]
-    size = norm(s.gradient[cell]) * share
-    s.labelled[cell] = 0
+    share = 1.0 / labelled
+    size = norm(work.gradient) * share
     s.gradient_norm[cell] = size
     if not math.isfinite(size):
         s.skipped += 1
-        for j in range(s.gradient.shape[1]):
-            s.gradient[cell, j] = 0
+        for j in range(work.gradient.shape[0]):
+            work.gradient[j] = 0
         return
     s.updates[cell] += 1
     updates = s.updates[cell]
@@ -83,100 +86,118 @@ def update(s, plan, cell):
     decay = max(0.2, 1.0 / math.sqrt(1.0 + s.seen / 2000.0))
     averaging = max(0.005, 20.0 / (20.0 + updates))
     adam(
-        s.weights[cell], s.first_moment[cell], s.second_moment[cell], s.gradient[cell], s.average[cell],
+        s.weights[cell], s.first_moment[cell], s.second_moment[cell], work.gradient, s.average[cell],
         plan.learning_rate[cell] * decay, scale, updates, averaging,
     )  # fmt: skip
 
 
 @stage
-def window(s, m, plan, work, start, steps, k):
-    """Add the gradient of one window's loss: Huber, over all leads whose label is known and real, from real origins.
-
-    All cells see the same window, each from its own hidden state and with its own base.
-    """
-    n = shape(s, work, plan)
-    for t in range(steps):
-        features(work.first[t][: n.features], s, m, plan, work, start + t)
-    for cell in range(n.cells):
-        s.labelled[cell] += through(s, m, plan, work, cell, start, steps, k)
+def look(s, m, plan, work, steps):
+    """What all cells see of the windows: the inputs of the first layer. A window that is not there is all zeros."""
+    F = work.a.shape[0] - s.hidden_state.shape[2]
+    for r in range(work.start.shape[0]):
+        for t in range(steps):
+            if work.start[r] >= 0:
+                features(work.first[t, r, :F], s, m, plan, work, work.start[r] + t)
+            else:
+                for j in range(F):
+                    work.first[t, r, j] = 0
 
 
 @stage
-def through(s, m, plan, work, cell, start, steps, k):
-    """One cell forward and back through a window whose features stand in work.first. Returns the number of labels."""
+def gradient(s, m, plan, work, cell, steps, k):
+    """Add to work.gradient the slope of one cell's loss over all windows: Huber, over all leads whose label is known
+    and real, from real origins. Returns the number of labels.
+    """
     n = shape(s, work, plan)
     H, F = n.hidden, n.features
-    weights, gradient = s.weights[cell], s.gradient[cell]
-    kept = m.past_states[(start // CYCLE) % (plan.memory // CYCLE), cell]
+    weights, slopes = s.weights[cell], work.gradient
+    remember(m, plan, work, cell)
     w, b, p = first_cell(weights, n)
-    remember(kept[0], work.first[0][F:], work.cells[0][0])
-    lstm.forward(w, b, p, work.first, work.cells[0], work.tape[0], work.z, n.relu, steps)
-    for t in range(steps):
-        lstm.put(work.first[t + 1][F:], work.top[t])
+    lstm.forward(w, b, p, work.first, work.cells[0], work.gates[0], work.squashed[0], n.relu, steps)
     for layer in range(1, n.layers):
         a = work.upper[layer - 1]
         for t in range(steps):
-            lstm.put(work.top[t], a[t])
+            for r in range(n.windows):
+                if layer == 1:
+                    lstm.put(work.first[t + 1, r, F:], a[t, r])
+                else:
+                    lstm.put(work.upper[layer - 2, t + 1, r, H:], a[t, r])
         w, b, p = upper_cell(weights, n, layer)
-        remember(kept[layer], a[0][H:], work.cells[layer][0])
-        lstm.forward(w, b, p, a, work.cells[layer], work.tape[layer], work.z, n.relu, steps)
-        for t in range(steps):
-            lstm.put(a[t + 1][H:], work.top[t])
-    for layer in range(n.layers):
-        for t in range(steps):
-            for j in range(H):
-                work.dh[layer, t, j] = 0
-    labelled = output(s, m, n, plan, work, cell, start, steps, k)
-    if labelled == 0:
-        return 0
+        lstm.forward(w, b, p, a, work.cells[layer], work.gates[layer], work.squashed[layer], n.relu, steps)
+    labelled = output(s, m, n, plan, work, cell, steps, k)
     for back in range(n.layers - 1):
         layer = n.layers - 1 - back
         w, b, p = upper_cell(weights, n, layer)
-        gw, gb, gp = upper_cell(gradient, n, layer)
-        lstm.backward(w, p, work.tape[layer], work.dh[layer], work.dz, work.dh[layer - 1], work.dc, steps, True)
-        lstm.weigh(work.upper[layer - 1], work.cells[layer], work.dz, gw, gb, gp, steps)
+        gw, gb, gp = upper_cell(slopes, n, layer)
+        lstm.backward(
+            w, p, work.cells[layer], work.gates[layer], work.squashed[layer], work.dh[layer], work.dh[layer - 1],
+            work.dc, work.wt, n.relu, steps, True,
+        )  # fmt: skip
+        lstm.weigh(work.upper[layer - 1], work.cells[layer], work.gates[layer], gw, gb, gp, steps)
     w, b, p = first_cell(weights, n)
-    gw, gb, gp = first_cell(gradient, n)
-    lstm.backward(w, p, work.tape[0], work.dh[0], work.dz, work.dh[0], work.dc, steps, False)
-    lstm.weigh(work.first, work.cells[0], work.dz, gw, gb, gp, steps)
+    gw, gb, gp = first_cell(slopes, n)
+    lstm.backward(
+        w, p, work.cells[0], work.gates[0], work.squashed[0], work.dh[0], work.dh[0],
+        work.dc, work.wt, n.relu, steps, False,
+    )  # fmt: skip
+    lstm.weigh(work.first, work.cells[0], work.gates[0], gw, gb, gp, steps)
     return labelled
 
 
 @kernel
-def remember(kept, h, c):
-    """Unpack a kept state. kept (2H,) 16-bit; h, c (H,)."""
-    for j in range(h.shape[0]):
-        h[j] = kept[j] / STATE_UNIT
-        c[j] = kept[h.shape[0] + j] / STATE_UNIT
+def remember(m, plan, work, cell):
+    """Unpack one cell's kept states into the first step of each window: (2H,) 16 bits each."""
+    H = work.dc.shape[1]
+    first = work.a.shape[0] - H
+    for r in range(work.start.shape[0]):
+        start = work.start[r]
+        kept = m.past_states[(max(start, 0) // CYCLE) % (plan.memory // CYCLE), cell]
+        for layer in range(work.cells.shape[0]):
+            for j in range(H):
+                h = kept[layer, j] / STATE_UNIT if start >= 0 else 0.0
+                if layer == 0:
+                    work.first[0, r, first + j] = h
+                else:
+                    work.upper[layer - 1, 0, r, H + j] = h
+                work.cells[layer, 0, r, j] = kept[layer, H + j] / STATE_UNIT if start >= 0 else 0.0
 
 
 @kernel
-def output(s, m, n, plan, work, cell, start, steps, k):
-    """Forward and back through the heads of one cell. Returns how many labels there were."""
-    L, memory = n.leads, plan.memory
-    base, delta, out = plan.base[cell], plan.huber[cell], work.out[cell]
+def output(s, m, n, plan, work, cell, steps, k):
+    """Forward and back through the heads of one cell: fills in work.dh. Returns how many labels there were."""
+    L, H, memory, top = n.leads, n.hidden, plan.memory, n.layers - 1
+    base, delta, out = plan.base[cell], plan.huber[cell], work.slope
     v, d = output_layer(s.weights[cell], n)
-    gv, gd = output_layer(s.gradient[cell], n)
+    gv, gd = output_layer(work.gradient, n)
     total = 0
+    for layer in range(n.layers):
+        for t in range(steps):
+            for r in range(n.windows):
+                for j in range(H):
+                    work.dh[layer, t, r, j] = 0
     for t in range(steps):
-        here = (start + t) % memory
-        if m.past_mask[here] == 0:
-            continue
-        lstm.heads(v, d, work.top[t], out)
-        count = 0
-        for j in range(L):
-            there = start + t + plan.leads[j]
-            known = there <= k and m.past_mask[there % memory] != 0
-            if known:
-                target = label(s, m, n, work, base, j, here, there % memory)
-                error = out[j] - target
-                out[j] = min(max(error, -delta), delta)  # the slope of Huber's loss
-                count += 1
+        for r in range(n.windows):
+            here = (work.start[r] + t) % memory
+            if work.start[r] < 0 or m.past_mask[here] == 0:
+                continue
+            if top == 0:
+                lstm.put(work.first[t + 1, r, n.features :], work.top)
             else:
-                out[j] = 0
-        if count > 0:
-            total += count
-            lstm.heads_back(v, work.top[t], out, gv, gd, work.dh[n.layers - 1][t])
+                lstm.put(work.upper[top - 1, t + 1, r, H:], work.top)
+            lstm.heads(v, d, work.top, out)
+            count = 0
+            for j in range(L):
+                there = work.start[r] + t + plan.leads[j]
+                if there <= k and m.past_mask[there % memory] != 0:
+                    error = out[j] - label(s, m, n, work, base, j, here, there % memory)
+                    out[j] = min(max(error, -delta), delta)  # the slope of Huber's loss
+                    count += 1
+                else:
+                    out[j] = 0
+            if count > 0:
+                total += count
+                lstm.heads_back(v, work.top, out, gv, gd, work.dh[top, t, r])
     return total
 
 
@@ -211,7 +232,7 @@ def upper_cell(flat, n, layer):
 
 @kernel
 def output_layer(flat, n):
-    """The heads' v (L, H) and d (L,) out of all weights, or out of their gradient: they come last."""
+    """The heads' v (L, H) and d (L,) out of all weights, or out of their gradient: they come after the layers."""
     H, L = n.hidden, n.leads
-    at = flat.shape[0] - L * (H + 1)
-    return flat[at : at + L * H].reshape((L, H)), flat[at + L * H :]
+    at = (n.features + H) * 4 * H + 7 * H + (n.layers - 1) * (8 * H * H + 7 * H)
+    return flat[at : at + L * H].reshape((L, H)), flat[at + L * H : at + L * (H + 1)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, kernel, linear, mix, score, stage
+from streamlstm.kernels import conformal, kernel, linear, mix, score, stack, stage
 from streamlstm.kernels.season import ERROR, slot
 from streamlstm.model.experts import base_of
 from streamlstm.model.features import floored
@@ -52,11 +52,12 @@ def settle(s, m, plan, work, k, y, civil):
         said = kept[P_EXPERT : P_EXPERT + M]
         regress_labels(s, m, plan, j, k, step, said)
         judge(s, j, labels, step, kept)
-        mix.settle(s.mix[j], said, kept[P_PUBLISHED], step, s.mixture_error[j], h * 1.0, work.regret)
-        s.mixture_error[j] = mix.usual_error(s.mixture_error[j], labels, error)
-        for other in range(n.leads):
-            if plan.shorter[other] == j:
-                mix.news(s.mix[other], work.regret, plan.leads[other] * 1.0, h * 1.0, labels)
+        usual = s.mixture_error[j]
+        mix.settle(s.mix[j], said, kept[P_PUBLISHED], step, usual, h * 1.0, s.mix_weights[j], work.regret[j])
+        stack.learn(
+            s.stack[j], s.stack_covariance[j], said, step, usual, work.differences, work.product, work.stack_gain
+        )
+        s.mixture_error[j] = mix.usual_error(usual, labels, error)
         size = floored(kept[P_SCALE] * 1.0, y)
         if j == 0 and s.seen > SETTLED:
             surprise = score.surprise(s.tail, error / size)
@@ -67,12 +68,22 @@ def settle(s, m, plan, work, k, y, civil):
         if labels > 10:
             conformal.learn_scale(s.exponents[j], s.exponent_squares[j], kept[P_EXPERT + M + T :], error / size)
         conformal.error_sizes(s.error_size[j], labels, error)
+    tell(s, m, plan, work, k)
     if count > 0:
         at0 = slot(civil, s.season_ns[0], m.season_0.shape[1])
         at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
         m.season_0[ERROR, at0] += SLOT_RATE * (ratios / count - m.season_0[ERROR, at0])
         m.season_1[ERROR, at1] += 3.0 * SLOT_RATE * (ratios / count - m.season_1[ERROR, at1])
     return surprise
+
+
+@kernel
+def tell(s, m, plan, work, k):
+    """Each lead hears what the longest lead of at most half of it has just learned."""
+    for j in range(s.labels.shape[0]):
+        p = plan.shorter[j]
+        if p >= 0 and k >= plan.leads[p] and m.origin[plan.place[p] + k % plan.leads[p]] == k - plan.leads[p]:
+            mix.news(s.mix[j], work.regret[p], plan.leads[j] * 1.0, plan.leads[p] * 1.0, s.labels[p], s.labels[j])
 
 
 @kernel

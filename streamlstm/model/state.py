@@ -6,6 +6,7 @@ Allocation, offsets, snapshots and the sizes that `check-config` prints all foll
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,14 +24,16 @@ FORMAT = 2  # of the row; goes up with every change of the tables below
 CYCLE = 8  # observations from one update to the next, and steps from one kept hidden state to the next
 WINDOW = 96  # most values in the longest rolling median
 
-# Experts, in the order of the mixture; after them a cell each, and last, of several cells, their mean.
+# Experts, in the order of the mixture, the naive ones first. After them a cell each, of several cells their mean, and
+# last the committees of `kernels.mix`.
 E_LAST, E_SHORT, E_LONG, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LONG_RISE = range(7)
 E_LINEAR, E_LINEAR_SHORT, E_LINEAR_LONG, E_ANALOGUE, E_MEDIAN_3, E_MEDIAN_7, E_MEDIAN, E_SHORT_MEDIAN = range(7, 15)
 E_LONG_MEDIAN, E_CELL = 15, 16
-PERSISTENCE, SEASONAL, PROFILE_GROUP, LINEAR, ANALOGUE, MEDIAN, LSTM = range(7)
+NAIVES = 3
+LSTM, COMMITTEE = 6, 7  # places in SOURCES
 STATES = (State.WARMING, State.ACTIVE, State.FALLBACK, State.GAP)
 WARMING, ACTIVE, FALLBACK, GAP = range(4)
-SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm")
+SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee")
 GROUP = (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5)  # whose source each expert below E_CELL is
 # What labels can be counted from, and the experts that are just that: the last value, the profiles, the linear branch.
 BASES = (E_LAST, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LINEAR)
@@ -48,7 +51,7 @@ def record(n: Sizes) -> np.dtype:
     L, H, N, W, P, X = n.leads, n.hidden, n.layers, n.weights, n.regressors, conformal.FEATURES
     E, M, T = n.cells, n.experts, n.taus
     whole, number, single = np.int64, np.float64, np.float32
-    return np.dtype(
+    return aligned(
         [
             ("format", whole),
             ("fingerprint", whole),  # of the layout
@@ -65,7 +68,6 @@ def record(n: Sizes) -> np.dtype:
             ("season_slots", whole, (2,)),
             ("searched", whole),  # the step of the last search for seasons
             ("phase", whole),  # of the update's cycle
-            ("labelled", whole, (E,)),  # labels in the gradient so far
             ("updates", whole, (E,)),  # of each cell
             ("skipped", whole),  # updates refused because they were not finite
             ("random", whole),  # state of the generator that draws windows
@@ -91,6 +93,10 @@ def record(n: Sizes) -> np.dtype:
             ("seasonal_labels", number, (2, L)),
             ("mixture_error", number, (L,)),  # usual |error| of the mixture, wild ones clipped
             ("mix", number, (L, mix.ROWS, M)),
+            ("mix_weights", number, (L, M)),  # as last weighed
+            ("naive_share", number, (L,)),
+            ("stack", number, (L, M - 1)),  # coefficients of the last committee, and their covariance
+            ("stack_covariance", number, (L, M - 1, M - 1)),
             ("error_size", number, (L, 3)),
             ("exponents", number, (L, X)),
             ("exponent_squares", number, (L, X)),
@@ -104,11 +110,9 @@ def record(n: Sizes) -> np.dtype:
             ("average", single, (E, W)),  # of the weights: what forecasts are made with
             ("first_moment", single, (E, W)),
             ("second_moment", single, (E, W)),
-            ("gradient", single, (E, W)),
             ("hidden_state", single, (E, N, H)),
             ("cell_state", single, (E, N, H)),
-        ],
-        align=True,
+        ]
     )
 
 
@@ -168,7 +172,6 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("step_ns", whole),
             ("inputs", whole),  # covariates
             ("relu", whole),
-            ("replay", whole),  # windows drawn from memory an update
             ("most_periods", whole),  # that the analogue looks back
             ("base", whole, (n.cells,)),  # of each cell's labels
             ("group", whole, (n.experts,)),  # SOURCES
@@ -188,52 +191,70 @@ def plan_dtype(n: Sizes) -> np.dtype:
 
 @cache
 def work_dtype(n: Sizes) -> np.dtype:
-    """Scratch for one window; nothing in it outlives a step. T steps, room for the newest window."""
-    T, H, N, F, P, L = n.truncation + CYCLE, n.hidden, n.layers, n.features, n.regressors, n.leads
-    return np.dtype(
+    """Scratch for one update; nothing in it outlives a step. K steps of B windows side by side."""
+    K, B, H, N, F, P, L, M = n.truncation, n.windows, n.hidden, n.layers, n.features, n.regressors, n.leads, n.experts
+    single, number = np.float32, np.float64
+    return aligned(
         [
-            ("first", np.float32, (T + 1, F + H)),  # inputs and hidden states of the first layer
-            ("upper", np.float32, (max(N - 1, 1), T + 1, 2 * H)),  # of the layers above it
-            ("top", np.float32, (T, H)),  # hidden states of the last layer
-            ("cells", np.float32, (N, T + 1, H)),
-            ("tape", np.float32, (N, T, 6 * H)),
-            ("dh", np.float32, (N, T, H)),
-            ("dz", np.float32, (T, 4 * H)),
-            ("z", np.float32, (4 * H,)),
-            ("dc", np.float32, (2 * H,)),
-            ("out", np.float32, (n.cells, L)),
-            ("scales", np.float64, (3 + len(BASES) * L,)),
-            ("x", np.float64, (P,)),
-            ("px", np.float64, (P,)),
-            ("gain", np.float64, (P,)),
-            ("path", np.float64, (L,)),
-            ("linear", np.float64, (L,)),
-            ("analogue", np.float64, (L,)),
-            ("distance", np.float64, (NEAR,)),
+            ("first", single, (K + 1, B, F + H)),  # inputs and hidden states of the first layer
+            ("upper", single, (max(N - 1, 1), K + 1, B, 2 * H)),  # of the layers above it
+            ("cells", single, (N, K + 1, B, H)),
+            ("gates", single, (N, K, B, 4 * H)),
+            ("squashed", single, (N, K, B, H)),
+            ("dh", single, (N, K, B, H)),
+            ("dc", single, (B, H)),
+            ("wt", single, (4 * H, H)),
+            ("gradient", single, (n.weights,)),
+            ("start", np.int64, (B,)),  # the first step of each window; -1 none
+            ("a", single, (F + H,)),  # of the step on, as `first`
+            ("up", single, (2 * H,)),
+            ("z", single, (4 * H,)),
+            ("out", single, (n.cells, L)),
+            ("slope", single, (L,)),
+            ("top", single, (H,)),  # hidden state of the last layer at one step
+            ("scales", number, (3 + len(BASES) * L,)),
+            ("x", number, (P,)),
+            ("px", number, (P,)),
+            ("gain", number, (P,)),
+            ("path", number, (L,)),
+            ("analogue", number, (L,)),
+            ("distance", number, (NEAR,)),
             ("nearest", np.int64, (NEAR,)),
-            ("few", np.float64, (8,)),
-            ("sorted", np.float64, (8,)),
-            ("mix", np.float64, (n.experts,)),
-            ("expert", np.float64, (n.experts,)),
-            ("regret", np.float64, (n.experts,)),
-        ],
-        align=True,
+            ("few", number, (8,)),
+            ("sorted", number, (8,)),
+            ("expert", number, (M,)),
+            ("regret", number, (L, M)),
+            ("asked", number, (M,)),
+            ("differences", number, (M - 1,)),
+            ("product", number, (M - 1,)),
+            ("stack_gain", number, (M - 1,)),
+        ]
     )
+
+
+def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]]]) -> np.dtype:
+    """A record whose fields each begin at a multiple of 64 bytes: vectors that straddle cache lines cost a third."""
+    kinds = [np.dtype((field[1], field[2]) if len(field) == 3 else field[1]) for field in fields]
+    offsets, end = [], 0
+    for kind in kinds:
+        offsets.append(end)
+        end += -(-kind.itemsize // 64) * 64
+    return np.dtype({"names": [field[0] for field in fields], "formats": kinds, "offsets": offsets, "itemsize": end})
 
 
 Shape = namedtuple(
     "Shape",
-    "leads levels taus hidden layers cells experts features shown truncation regressors inputs relu replay",
+    "leads levels taus hidden layers cells experts features shown truncation windows regressors inputs relu",
 )
 
 
 @kernel
 def shape(s, work, plan):
-    """The sizes of a series. All but the last three are constants in the machine code: they come from types."""
+    """The sizes of a series. All but the last two are constants in the machine code: they come from types."""
     return Shape(
         s.covered.shape[1], s.covered.shape[0], s.quantile.shape[0], s.hidden_state.shape[2], s.hidden_state.shape[1],
-        s.hidden_state.shape[0], s.mix.shape[2], work.first.shape[1] - s.hidden_state.shape[2], plan.shown.shape[0],
-        work.dz.shape[0] - CYCLE, s.coefficients.shape[2], plan.inputs, plan.relu, plan.replay,
+        s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
+        work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], plan.inputs, plan.relu,
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ from tests import reference
 from tests.kernels import ready, ulps
 
 affine, step, forward, heads = map(ready, (lstm.affine, lstm.step, lstm.forward, lstm.heads))
-dots, dot, weigh, heads_back = map(ready, (lstm.dots, lstm.dot, lstm.weigh, lstm.heads_back))
+backward, dot, weigh, heads_back = map(ready, (lstm.backward, lstm.dot, lstm.weigh, lstm.heads_back))
 
-# H, D, K: rows in blocks of eight and of four, with and without a rest, and less than one block
+# H, D, K: sums in blocks of four, with and without a rest, and less than one block
 SIZES = [(1, 1, 1), (2, 3, 5), (3, 5, 8), (4, 4, 9), (5, 11, 16), (7, 2, 19), (8, 8, 7)]
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 EACH_SIZE = pytest.mark.parametrize(("H", "D", "K"), SIZES)
+EACH_NUMBER = pytest.mark.parametrize("B", [1, 2, 5, 7])
 EACH_ACTIVATION = pytest.mark.parametrize("activation", [np.tanh, reference.relu], ids=["tanh", "relu"])
 
 
@@ -41,14 +42,11 @@ def test_affine_is_a_matrix_product(H, D, K, dtype) -> None:
 
 
 @BOTH
-@EACH_SIZE
-def test_dots_are_dot_products_of_rows(H, D, K, dtype) -> None:
-    dice = np.random.default_rng(K)
-    w, dz, out = drawn(dice, dtype, D + H, 4 * H), drawn(dice, dtype, 4 * H), np.full(H, np.nan, dtype)
-    dots(w, D, dz, out)
-    wide, sizes = w[D:].astype(np.float64) @ dz.astype(np.float64), np.abs(w[D:]) @ np.abs(dz)
-    assert (np.abs(out - wide) <= ulps(4 * H + 1, dtype) * sizes).all()
-    assert abs(dot(w[D], dz) - wide[0]) <= ulps(4 * H + 1, dtype) * sizes[0]
+@pytest.mark.parametrize("size", [1, 4, 7, 48])
+def test_a_dot_product_is_one(size, dtype) -> None:
+    dice = np.random.default_rng(size)
+    a, b = drawn(dice, dtype, size), drawn(dice, dtype, size)
+    assert abs(dot(a, b) - a.astype(np.float64) @ b) <= ulps(size + 1, dtype) * (np.abs(a) @ np.abs(b))
 
 
 @BOTH
@@ -68,31 +66,65 @@ def test_a_step_is_the_textbook_s(H, D, K, activation, dtype) -> None:
     assert (a[:D] == x).all()
 
 
+def run(weights, xs, h, c, relu: int) -> tuple[np.ndarray, ...]:
+    """`forward` over windows side by side from xs (K, B, D), h and c (B, H): what it leaves in a, c, z and out."""
+    (K, B, D), H, dtype = xs.shape, h.shape[1], xs.dtype
+    a, cells = np.full((K + 1, B, D + H), np.nan, dtype), np.full((K + 1, B, H), np.nan, dtype)
+    z, out = np.full((K, B, 4 * H), np.nan, dtype), np.full((K, B, H), np.nan, dtype)
+    a[:K, :, :D], a[0, :, D:], cells[0] = xs, h, c
+    forward(*weights, a, cells, z, out, relu, K)
+    return a, cells, z, out
+
+
 @BOTH
 @EACH_ACTIVATION
 @EACH_SIZE
-def test_a_window_is_its_steps_one_after_the_other(H, D, K, activation, dtype) -> None:
+@EACH_NUMBER
+def test_windows_are_their_steps_one_after_the_other(B, H, D, K, activation, dtype) -> None:
     dice = np.random.default_rng(K)
     weights, twin = cell(dice, dtype, H, D, activation)
     relu = int(activation is reference.relu)
-    a, c = np.full((K + 1, D + H), np.nan, dtype), np.full((K + 1, H), np.nan, dtype)
-    a[:K, :D], a[0, D:], c[0] = drawn(dice, dtype, K, D), drawn(dice, dtype, H), drawn(dice, dtype, H)
-    inputs, z = a[:K, :D].copy(), np.zeros(4 * H, dtype)
-    by_step, c_step = a[0].copy(), c[0].copy()
-    h_wide, c_wide = a[0, D:].astype(np.float64), c[0].astype(np.float64)
-    forward(*weights, a, c, np.full((K, 6 * H), np.nan, dtype), z, relu, K)
-    assert (a[:K, :D] == inputs).all()
-    for t in range(K):
-        by_step[:D] = inputs[t]
-        step(*weights, by_step, c_step, z, relu)
-        h_wide, c_wide = twin.step(inputs[t].astype(np.float64), h_wide, c_wide)
-        # step and window are compiled apart, and may contract other products into sums
-        np.testing.assert_allclose(
-            a[t + 1, D:], by_step[D:], rtol=0, atol=ulps(100, dtype) * (1 + np.abs(c_wide).max())
-        )
-        # rounding errors of a step pass through the recurrence, which may double them a few times in a random cell
-        np.testing.assert_allclose(c[t + 1], c_wide, rtol=0, atol=ulps(1000, dtype) * (1 + np.abs(c_wide).max()))
-        np.testing.assert_allclose(a[t + 1, D:], h_wide, rtol=0, atol=ulps(1000, dtype) * (1 + np.abs(c_wide).max()))
+    xs, h, c = drawn(dice, dtype, K, B, D), drawn(dice, dtype, B, H), drawn(dice, dtype, B, H)
+    a, cells, _, _ = run(weights, xs, h, c, relu)
+    assert (a[:K, :, :D] == xs).all()
+    z = np.zeros(4 * H, dtype)
+    for r in range(B):
+        by_step, c_step = a[0, r].copy(), c[r].copy()
+        h_wide, c_wide = h[r].astype(np.float64), c[r].astype(np.float64)
+        for t in range(K):
+            by_step[:D] = xs[t, r]
+            step(*weights, by_step, c_step, z, relu)
+            h_wide, c_wide = twin.step(xs[t, r].astype(np.float64), h_wide, c_wide)
+            size = 1 + np.abs(c_wide).max()
+            # step and window are compiled apart, and may contract other products into sums
+            np.testing.assert_allclose(a[t + 1, r, D:], by_step[D:], rtol=0, atol=ulps(100, dtype) * size)
+            # rounding errors of a step pass through the recurrence, which may double them a few times in a random cell
+            np.testing.assert_allclose(cells[t + 1, r], c_wide, rtol=0, atol=ulps(1000, dtype) * size)
+            np.testing.assert_allclose(a[t + 1, r, D:], h_wide, rtol=0, atol=ulps(1000, dtype) * size)
+
+
+@BOTH
+@EACH_ACTIVATION
+@EACH_SIZE
+@pytest.mark.parametrize("B", [2, 5, 7])
+def test_a_window_comes_out_the_same_whatever_is_beside_it(B, H, D, K, activation, dtype) -> None:
+    dice = np.random.default_rng(K)
+    weights, _ = cell(dice, dtype, H, D, activation)
+    relu = int(activation is reference.relu)
+    xs, h, c = drawn(dice, dtype, K, B, D), drawn(dice, dtype, B, H), drawn(dice, dtype, B, H)
+    pull = drawn(dice, dtype, K, B, H)
+
+    def both_ways(rows: slice) -> tuple[np.ndarray, ...]:
+        a, cells, z, out = run(weights, xs[:, rows], h[rows], c[rows], relu)
+        dh, dx, dc = pull[:, rows].copy(), np.zeros((K, len(h[rows]), H), dtype), np.ones_like(h[rows])
+        turned = np.full((4 * H, H), np.nan, dtype)
+        backward(weights[0], weights[2], cells, z, out, dh, dx, dc, turned, relu, K, D == H)
+        return a[1:, :, D:], cells, z, dh, dx
+
+    together = both_ways(slice(None))
+    for r in range(B):
+        for many, one in zip(together, both_ways(slice(r, r + 1)), strict=True):
+            np.testing.assert_array_equal(many[:, r], one[:, 0])  # to the bit
 
 
 @pytest.mark.parametrize("activation", [0, 1], ids=["tanh", "relu"])
@@ -137,15 +169,16 @@ def test_the_way_back_through_the_heads_adds_outer_products(H, D, K, dtype) -> N
 
 @BOTH
 @EACH_SIZE
-def test_the_weight_gradient_is_a_product_over_the_steps(H, D, K, dtype) -> None:
+@EACH_NUMBER
+def test_the_weight_gradient_is_a_product_over_the_steps_of_all_windows(B, H, D, K, dtype) -> None:
     dice = np.random.default_rng(K)
-    a, c, dz = drawn(dice, dtype, K + 1, D + H), drawn(dice, dtype, K + 1, H), drawn(dice, dtype, K + 2, 4 * H)
+    a, c, dz = drawn(dice, dtype, K + 1, B, D + H), drawn(dice, dtype, K + 1, B, H), drawn(dice, dtype, K + 2, B, 4 * H)
     gw, gb, gp = drawn(dice, dtype, D + H, 4 * H), drawn(dice, dtype, 4 * H), drawn(dice, dtype, 3 * H)
     before = gw.astype(np.float64), gb.astype(np.float64), gp.astype(np.float64)
     weigh(a, c, dz, gw, gb, gp, K)
-    a, c, dz = a[:K].astype(np.float64), c[:K].astype(np.float64), dz[:K].astype(np.float64)
+    a, c, dz = (each[:K].astype(np.float64).reshape(K * B, -1) for each in (a, c, dz))
     per_gate = [(dz[:, n * H : (n + 1) * H] * c).sum(axis=0) for n in range(3)]
-    tolerance = ulps(2 * (K + 1), dtype) * 4 * np.sqrt(K)  # K+1 terms of size 1 or so, a rounding each
+    tolerance = ulps(2 * (K * B + 1), dtype) * 4 * np.sqrt(K * B)  # KB+1 terms of size 1 or so, a rounding each
     np.testing.assert_allclose(gw, before[0] + a.T @ dz, rtol=0, atol=tolerance)
     np.testing.assert_allclose(gb, before[1] + dz.sum(axis=0), rtol=0, atol=tolerance)
     np.testing.assert_allclose(gp, before[2] + np.concatenate(per_gate), rtol=0, atol=tolerance)
