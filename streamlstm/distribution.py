@@ -5,7 +5,6 @@ The model tracks these quantiles one by one; here they become intervals, and a d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,20 +34,26 @@ def ends(levels: Sequence[float]) -> tuple[list[int], list[int]]:
 def cdf(forecast: Forecast, lead: int, values: ArrayLike) -> Floats:
     """The probability that the actual value at the lead-th of the leads stays at or below each of `values`.
 
-    Linear between the quantiles, exponential beyond the outermost, with the slope that the outer two give.
+    See `between`.
+    """
+    return between(np.array(forecast.taus), forecast.quantiles[:, lead], values)
+
+
+def between(taus: Floats, quantiles: Floats, values: ArrayLike) -> Floats:
+    """The distribution function through quantiles (T,) at taus (T,), both ascending: linear in log(p/(1-p)).
+
+    So it bends as densities with one hump do, and its tails are a logistic distribution's, exponential, going on as the
+    outer two quantiles have it. Where quantiles coincide, at a bound or on a series that stands still, it jumps.
     """
     at = np.asarray(values, dtype=float)
-    taus, quantiles = np.array(forecast.taus), forecast.quantiles[:, lead]
-    inside: Floats = np.interp(at, quantiles, taus)
-    low, high = at < quantiles[0], at > quantiles[-1]
-    inside[low] = taus[0] * _decay(quantiles[0] - at[low], quantiles[1] - quantiles[0], taus[1] / taus[0])
-    gone = (1 - taus[-2]) / (1 - taus[-1])
-    inside[high] = 1 - (1 - taus[-1]) * _decay(at[high] - quantiles[-1], quantiles[-1] - quantiles[-2], gone)
-    return inside
-
-
-def _decay(beyond: Floats, width: float, ratio: float) -> Floats:
-    """How much of a tail is left so far beyond it, when over `width` it fell by `ratio`."""
-    if not width > 0:
-        return np.zeros_like(beyond)
-    return np.exp(-math.log(ratio) * beyond / width)
+    odds = np.log(taus / (1 - taus))
+    after = np.searchsorted(quantiles, at, side="right")  # how many quantiles are at or below each value
+    piece = np.clip(after, 1, len(taus) - 1)
+    q0, q1, z0, z1 = quantiles[piece - 1], quantiles[piece], odds[piece - 1], odds[piece]
+    width = q1 - q0
+    flat = ~(width > 0)  # only beyond the outermost: elsewhere the piece begins at the last of equal quantiles
+    slope = (z1 - z0) / np.where(flat, 1, width)
+    z = np.where(flat, np.where(after == 0, -np.inf, np.inf), z0 + slope * (at - q0))
+    with np.errstate(over="ignore"):
+        found: Floats = 1 / (1 + np.exp(-z))
+    return np.where(np.isnan(at), np.nan, found)
