@@ -28,6 +28,7 @@ from streamlstm.problems import in_words
 from streamlstm.rivals import RIVER, Rival, SeasonalNaive, find_period
 from streamlstm.scores import Score, percent, short
 from streamlstm.timeline import pace
+from streamlstm.timeline.calendar import expected
 
 OPTIONS = {"step": "--step", "leads": "--leads", "seasons": "--season", "timezone": "--timezone", "levels": "--levels"}
 CYCLES = 6  # a rival learns the longest season that the data hold so often
@@ -140,7 +141,8 @@ def _rivals(request: Request, stream: Stream, rows: Sequence[Row]) -> Rivals:
         return {}
     times = sorted({row.time_ns for row in rows[:1_000]})
     step_ns = stream.step if isinstance(stream.step, int) else pace.find(times).step_ns if len(times) > 2 else 0
-    seasons = [round(season / step_ns) for season in stream.seasons] if step_ns else []
+    given = expected(step_ns) if isinstance(stream.seasons, str) else stream.seasons
+    seasons = [round(season / step_ns) for season in given] if step_ns else []
     fitting = [season for season in seasons if season > 1 and season * CYCLES <= len(rows)]
     found = request.period or find_period(np.array([row.values[0] for row in rows]))
     chosen = request.period or (fitting[-1] if fitting else found)

@@ -188,10 +188,10 @@ class Stream(Section):
         tuple[Annotated[float, Field(gt=0, lt=1)], ...],
         Field(min_length=1, max_length=8, description="coverage of the intervals, between 0 and 1"),
     ] = (0.8, 0.95)
-    seasons: Annotated[tuple[Positive, ...], Field(max_length=2, description="periods, the shorter first")] = (
-        UNITS_NS["d"],
-        UNITS_NS["w"],
-    )
+    seasons: Annotated[
+        Literal["auto", "found"] | Annotated[tuple[Positive, ...], Field(max_length=2)],
+        Field(description="periods, the shorter first; 'auto': the calendar's and those found; 'found': only those"),
+    ] = "auto"
     gap: Annotated[Positive, Field(description="longer: forget the hidden state, keep what was learned")] = UNITS_NS[
         "d"
     ]
@@ -229,8 +229,8 @@ class Stream(Section):
 
     @field_validator("levels", "seasons")
     @classmethod
-    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if list(value) != sorted(set(value)):
+    def _ascending(cls, value: tuple[float, ...] | str) -> tuple[float, ...] | str:
+        if not isinstance(value, str) and list(value) != sorted(set(value)):
             raise ValueError("need ascending values without repetition")
         return value
 

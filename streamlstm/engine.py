@@ -17,9 +17,11 @@ from streamlstm.events import (
     BEGINNING,
     Changed,
     Discarded,
+    Event,
     Floats,
     Forecast,
     Input,
+    Kind,
     Observation,
     Opened,
     Output,
@@ -29,12 +31,19 @@ from streamlstm.events import (
 )
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
+from streamlstm.model.forecaster import ANOMALY_BEGINS, ANOMALY_ENDS, FALLBACK_BEGINS, FALLBACK_ENDS
 from streamlstm.model.state import SOURCES, STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
 
+HAPPENINGS = (
+    (FALLBACK_BEGINS, Kind.FALLBACK, True),
+    (FALLBACK_ENDS, Kind.FALLBACK, False),
+    (ANOMALY_BEGINS, Kind.ANOMALY, True),
+    (ANOMALY_ENDS, Kind.ANOMALY, False),
+)
 MOST = 1e30  # a value beyond it cannot be computed with
 MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
 
@@ -209,22 +218,22 @@ class Engine:
     def _learn(self, outputs: Sequence[Output | Ready]) -> list[Output]:
         """Learn what is ready, one call a learner, and put each forecast where its observation stood."""
         places: dict[Learner, list[int]] = {}
-        done: list[Output | None] = []
+        done: list[list[Output]] = []
         for place, item in enumerate(outputs):
             if isinstance(item, Ready):
                 assert item.member.learner is not None, "an observation is let through only when its series has a row"
                 places.setdefault(item.member.learner, []).append(place)
-                done.append(None)
+                done.append([])
             else:
                 if isinstance(item, Discarded):
                     self._discarded[item.reason] += 1
-                done.append(item)
+                done.append([item])
         for learner, where in places.items():
             ready = [item for item in (outputs[place] for place in where) if isinstance(item, Ready)]
             rows = learner.take([self._step(learner, item) for item in ready])
             for place, item, row in zip(where, ready, rows, strict=True):
-                done[place] = self._forecast(item, learner, row)
-        return [output for output in done if output is not None]
+                done[place] = [self._forecast(item, learner, row), *_events(item.obs, learner, row)]
+        return [output for outputs in done for output in outputs]
 
     def _step(self, learner: Learner, ready: Ready) -> Step:
         """An observation with the gap before it."""
@@ -282,6 +291,20 @@ class Engine:
             n_seen=0 if math.isnan(seen) else int(seen),
         )
         return member.last
+
+
+def _events(obs: Observation, learner: Learner, row: Floats) -> list[Event]:
+    """What began or ended with an observation, out of its output row."""
+    happened = row[learner.columns["happened"].start]
+    if not happened > 0:
+        return []
+    strength = float(row[learner.columns["strength"].start])
+    of = (obs.series, obs.stream, obs.time_ns, obs.position)
+    return [
+        Event(*of, kind, begins, strength if kind is Kind.ANOMALY else math.nan)
+        for code, kind, begins in HAPPENINGS
+        if int(happened) & code
+    ]
 
 
 def _shares(weights: Floats) -> dict[str, float]:

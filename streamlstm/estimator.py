@@ -48,7 +48,8 @@ class LSTMForecaster(Forecaster):
     activation
         Of the cell: "tanh" or "relu".
     period
-        Up to two seasons, the shorter first: in steps (24), or as durations ("1d").
+        Up to two seasons, the shorter first: in steps (24), or as durations ("1d"). If not given they are found, and
+        with times those of the calendar are tried from the start.
     step
         The spacing as a duration ("30min"). If not given: found from the times, and one second where there are none.
     levels
@@ -202,6 +203,7 @@ class LSTMForecaster(Forecaster):
         periods = (self.period,) if isinstance(self.period, int | str) else self.period or ()
         if found and any(isinstance(period, int) for period in periods):
             raise ValueError(f"period = {self.period} counts steps: with times, give `step` too, or '1d' as the period")
+        unknown = "auto" if timed or self.step is not None else "found"
         try:
             return Stream.model_validate(
                 {
@@ -210,7 +212,7 @@ class LSTMForecaster(Forecaster):
                     "format": "json",
                     "value": ("y", *(f"x{i}" for i in range(len(names)))),
                     "step": "auto" if found else f"{self._step_ns}ns",
-                    "seasons": tuple(p if isinstance(p, str) else f"{p * self._step_ns}ns" for p in periods),
+                    "seasons": tuple(p if isinstance(p, str) else f"{p * self._step_ns}ns" for p in periods) or unknown,
                     "leads": heads(self.horizon),
                     "levels": self.levels,
                     "model": {name: value for name, value in self._model().items() if value is not None},

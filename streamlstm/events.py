@@ -137,5 +137,24 @@ class Forecast:
         return tuple(self.origin_ns + lead * self.step_ns for lead in self.leads)
 
 
+class Kind(StrEnum):
+    """What can happen to a series. A closed list."""
+
+    FALLBACK = "fallback"  # at most leads naive forecasts have most of the weight
+    ANOMALY = "anomaly"  # what came was hardly to be expected
+
+
+class Event(NamedTuple):
+    """Something began or ended with an observation; told once."""
+
+    series: str
+    stream: str
+    time_ns: int
+    position: int
+    kind: Kind
+    begins: bool
+    strength: float  # of an anomaly: its digits of surprise over the limit at which it is told; NaN otherwise
+
+
 Input = Observation | Discarded | Tick
-Output = Forecast | Discarded | Opened | Changed
+Output = Forecast | Discarded | Opened | Changed | Event

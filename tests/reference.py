@@ -257,33 +257,3 @@ class ErrorScale:
 def mean_so_far(mean: float, value: float, n: int, rate: float) -> float:
     weight = max(rate, 1 / n)
     return (1 - weight) * mean + weight * value
-
-
-@dataclass
-class Surprise:
-    """-log10(p)/3 of an error ratio under the tail seen so far.
-
-    p is log-linear through (0, 1), (q90, 0.1) and (q99, 0.01), then exponential with the mean excess over q99
-    (Pickands 1975, shape 0).
-    """
-
-    n: float
-    q90: float
-    q99: float
-    excess: float
-
-    def score(self, r: float) -> float:
-        if r > self.q99:
-            p = 0.01 * np.exp(-(r - self.q99) / self.excess)
-        else:
-            p = 10 ** np.interp(r, [0, self.q90, self.q99], [0, -1, -2])
-        return -np.log10(p) / 3
-
-    def take(self, r: float) -> None:
-        q90, q99 = self.q90, self.q99
-        self.n += 1
-        rate = max(0.01, 1 / (self.n + 10))
-        self.q90 = max(tracked(q90, 0.9, r, rate * q90), 1e-3)
-        self.q99 = max(tracked(q99, 0.99, r, rate * q99), 1.05 * self.q90)
-        if r > q99:
-            self.excess = max(0.95 * self.excess + 0.05 * min(r - q99, 3 * q99), 1e-3)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from streamlstm.events import SECOND_NS, Forecast
+from streamlstm.events import SECOND_NS, Event, Forecast
 
 VERSION = 1  # of the payloads
 ALONE = 0.95  # of the weight: so much of it makes a source the only one worth naming
@@ -62,6 +62,21 @@ def value(f: Forecast) -> bytes:
     return repr(nearest).encode() if isfinite(nearest) else UNKNOWN
 
 
+def event(e: Event) -> bytes:
+    """Something that began or ended."""
+    return orjson.dumps(
+        {
+            "v": VERSION,
+            "series": e.series,
+            "time": rfc3339(e.time_ns),
+            "position": e.position,
+            "event": e.kind.value,
+            "phase": "begin" if e.begins else "end",
+            "strength": e.strength,
+        }
+    )
+
+
 def info(*, version: str, config_hash: str, series: int, started_ns: int) -> bytes:
     """Who we are."""
     return orjson.dumps(
@@ -90,7 +105,7 @@ def health(*, is_ready: bool, why: str, lag_s: float, oldest_unacknowledged_s: f
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a payload: forecast, info or health."""
+    """The JSON Schema of a payload: forecast, event, info or health."""
     found: dict[str, Any] = orjson.loads((resources.files("streamlstm.codec") / "schema" / f"{name}.json").read_bytes())
     return found
 

@@ -72,6 +72,11 @@ def value(base: str, series: str) -> str:
     return f"{base}/{series}/state"
 
 
+def event(base: str, series: str) -> str:
+    """What began or ended in a series, as JSON."""
+    return f"{base}/{series}/event"
+
+
 def availability(base: str, series: str) -> str:
     """Whether forecasts of it come: online or offline."""
     return f"{base}/{series}/availability"

@@ -10,7 +10,7 @@ from streamlstm.config import Config, config_hash
 from streamlstm.daemon.history import History
 from streamlstm.daemon.link import Link
 from streamlstm.daemon.status import Status
-from streamlstm.events import Changed, Discarded, Forecast, Opened, Output, Reason, State
+from streamlstm.events import Changed, Discarded, Event, Forecast, Opened, Output, Reason, State
 from streamlstm.kernels import KERNEL_REVISION, SOURCE_DIGEST
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,9 @@ class Publisher:
                     log.info("event=series_stale series=%r", series)
                     self._silent.add(series)
                     self._availability(series, "offline")
+                case Event():
+                    log.info("event=%s series=%r begins=%s", output.kind.value, output.series, output.begins)
+                    self._link.publish(topics.event(self._base, output.series), encode.event(output))
                 case Discarded():
                     self._note(output)
 

@@ -29,5 +29,5 @@ def _without_owner(_context: Any, array: Any) -> Any:
 
 
 @overload(borrowed, inline="always")
-def _borrowed(array):
+def _borrowed(array):  # noqa: ARG001
     return lambda array: _without_owner(array)

@@ -1,8 +1,6 @@
-"""Intervals: the scale of the error to come, and quantiles of error over scale, both learned from matured forecasts.
+"""The scale of the error to come, learned from matured forecasts: error size now, at shorter leads, usual in that slot.
 
-The tracked quantile is Gibbs and Candès' adaptive conformal inference (2021) in its quantile form, but each side of
-each level by itself, and in units of a scale that looks ahead: error size now, at shorter leads, usual in that slot.
-Twins in `tests/reference.py`. X scale features.
+In its units `kernels.quantiles` tracks the distribution. Twin: `tests/reference.py:ErrorScale`. X scale features.
 """
 
 from __future__ import annotations
@@ -18,12 +16,6 @@ START = (0.4, 0.1, 0.7, 0.2, 0.3, 0.06, 0.06)
 RATE = 0.02
 WILD, SETTLED = 100.0, 30  # the life-long mean takes an error for at most so many of itself, once it has so many labels
 RANGE = 3.0  # the scale stays within e^±RANGE of the slow mean
-
-
-@kernel
-def laplace(tau):
-    """Quantile of the Laplace distribution whose mean absolute value is 1: where tracking starts."""
-    return math.log(2.0 * tau) if tau < 0.5 else -math.log(2.0 * (1.0 - tau))
 
 
 @kernel
@@ -54,10 +46,3 @@ def learn_scale(exponents, squares, x, ratio):
         g = pull * x[j]
         squares[j] += g * g
         exponents[j] -= RATE * g / math.sqrt(1.0 + squares[j])
-
-
-@kernel
-def track(q, tau, r, n, lead):
-    """The quantile after one more ratio r = (y - F)/S: q + a (τ - 1[r < q])."""
-    a = max(max(0.003, 0.05 * min(1.0, 8.0 / lead)), 0.5 / (n + 10.0))
-    return q + a * (tau - (1.0 if r < q else 0.0))

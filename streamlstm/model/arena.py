@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -13,18 +14,19 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
-from streamlstm.kernels import conformal, linear, mix, score, stack
-from streamlstm.kernels.season import ERROR
+from streamlstm.kernels import conformal, detect, linear, mix, quantiles, score, stack
+from streamlstm.kernels.season import ERROR, FIXED
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
 from streamlstm.model.state import (
     B_LAST,
     B_LINEAR,
     B_RISE,
+    COMMITTEE,
     CYCLE,
+    DEPTH,
     E_CELL,
     FORMAT,
     GROUP,
-    COMMITTEE,
     LSTM,
     SOURCES,
     WINDOW,
@@ -33,8 +35,11 @@ from streamlstm.model.state import (
     record,
     rings,
 )
+from streamlstm.timeline import calendar
 
 MAX_SLOTS = (288, 2016)  # of the shorter and the longer season: five minutes of a day, of a week
+MIN_SLOTS = (96, 366)  # room there is for them where they may be found
+NEVER = 2**62
 CHUNK_BYTES = 4 * 2**20
 DAY_NS = 86_400 * 10**9
 HUBER = 0.25  # δ of the cells' loss, in RMS errors of the base: near the median, which the intervals surround
@@ -99,14 +104,18 @@ class Layout:
     season_ns: tuple[int, ...]  # at birth
     memory: int  # steps kept for replay
     regular: bool  # steps on a grid; else one step an observation
+    looks: bool  # for seasons in the values
 
     @classmethod
     def of(cls, stream: Stream, step_ns: int, regular: bool) -> Layout:
         leads = tuple(lead if lead > 0 else max(1, round(-lead / step_ns)) for lead in stream.leads)
         memory = max(stream.model.memory, 2 * max(leads) + 4 * stream.model.truncation)
-        return cls(
-            Sizes.of(stream), step_ns, leads, stream.levels, stream.seasons, -(-memory // CYCLE) * CYCLE, regular
-        )
+        memory = -(-memory // CYCLE) * CYCLE
+        if isinstance(stream.seasons, str):
+            seasons, looks = calendar.expected(step_ns) if stream.seasons == "auto" else (), regular
+        else:
+            seasons, looks = stream.seasons, False
+        return cls(Sizes.of(stream), step_ns, leads, stream.levels, seasons, memory, regular, looks)
 
     @property
     def inputs(self) -> int:
@@ -121,12 +130,16 @@ class Layout:
     @property
     def slots(self) -> tuple[int, int]:
         """Room for each season's slots: a step each, down to five minutes of a day or a week."""
-        short, long = (self.slots_of(which, period) for which, period in enumerate((*self.season_ns, 0, 0)[:2]))
+        short, long = (
+            max(min(round(period / self.step_ns), MAX_SLOTS[which]), MIN_SLOTS[which] if self.looks else 1)
+            for which, period in enumerate((*self.season_ns, 0, 0)[:2])
+        )
         return short, long
 
-    def slots_of(self, which: int, period_ns: int) -> int:
-        """Into how many slots a season is cut."""
-        return max(1, min(round(period_ns / self.step_ns), MAX_SLOTS[which]))
+    def cut(self, seasons_ns: Sequence[int]) -> list[int]:
+        """Into how many slots seasons are cut: a step each, as far as there is room."""
+        pairs = zip((*seasons_ns, 0, 0)[:2], self.slots, strict=True)
+        return [max(1, min(round(period / self.step_ns), room)) for period, room in pairs]
 
     @cached_property
     def fingerprint(self) -> int:
@@ -158,7 +171,7 @@ class Layout:
         """The numbers that the compiled code reads; a record array of one."""
         n, m, step = self.sizes, stream.model, self.step_ns
         plan = np.zeros(1, plan_dtype(n))
-        longest = max(self.season_ns, default=100 * max(self.leads) * step)
+        longest = max(self.season_ns, default=168 * step)
         plan["begins"] = list(self.begins.values())
         plan["memory"], plan["slots"], plan["leads"], plan["step_ns"] = self.memory, self.slots, self.leads, step
         plan["place"] = np.cumsum([0, *self.leads[:-1]])
@@ -166,7 +179,7 @@ class Layout:
         plan["longest"] = max(self.leads)
         plan["shown"] = [j * (n.leads - 1) // max(n.shown - 1, 1) for j in range(n.shown)]
         plan["window"] = max(8, min(round(DAY_NS / step), WINDOW))
-        plan["rate"] = 1.0 - 0.5 ** (step / (4 * longest))
+        plan["rate"] = 1.0 - 0.5 ** (step / (4 * min(longest, 2016 * step)))
         plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
         plan["inputs"], plan["relu"] = stream.inputs, m.activation == "relu"
         plan["most_periods"] = min(max(m.memory // 48, 8), 120)
@@ -232,6 +245,12 @@ class Rows:
         view: NDArray[Any] = self.row(slot).view(dtype)[begin : begin + prod(shape)].reshape(shape)
         return view
 
+    def season(self, slot: int, which: int) -> NDArray[np.float64]:
+        """The ring of one season, in as many slots as it has now; a view."""
+        room: NDArray[np.float64] = self.ring(slot, f"season_{which}").reshape(-1)
+        rows, slots = FIXED + DEPTH[which], int(self.record(slot)["season_slots"][which])
+        return room[: rows * slots].reshape(rows, slots)
+
     def export(self, slot: int) -> bytes:
         """The whole state of a series."""
         return self.row(slot).tobytes()
@@ -278,22 +297,26 @@ class Rows:
                 edge = np.sqrt(6.0 / (rows + n.hidden))
                 drawn += [dice.uniform(-edge, edge, rows * 4 * n.hidden), np.zeros(7 * n.hidden)]
                 inputs = n.hidden
-            inputs = np.concatenate(drawn)
-            s["weights"][cell, : len(inputs)] = s["average"][cell, : len(inputs)] = inputs
+            first = np.concatenate(drawn)
+            s["weights"][cell, : len(first)] = s["average"][cell, : len(first)] = first
         s["format"], s["fingerprint"] = FORMAT, self.layout.fingerprint
         s["position"] = s["index"] = -1
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
-        s["exponents"], s["tail"] = conformal.START, score.START
-        s["quantile"] = [[conformal.laplace.py_func(tau)] * n.leads for tau in probabilities(self.layout.levels)]
+        s["exponents"], s["tails"] = conformal.START, score.START
+        s["windows"], s["runs"], s["event"] = detect.WINDOWS_START, detect.RUNS_START, detect.EVENT_START
+        s["told"] = 1
+        s["slow"] = [quantiles.laplace.py_func(tau) for tau in probabilities(self.layout.levels)]
+        s["lean"][:, 0] = quantiles.LEAN
         s["naive_share"], s["naive"] = 1.0, 1
         s["mix_weights"] = 1.0 / n.experts
         s["stack_covariance"] = np.eye(n.experts - 1) * stack.START
         s["season_ns"] = (*self.layout.season_ns, 0, 0)[:2]
-        s["season_slots"] = self.layout.slots
+        s["season_slots"] = self.layout.cut(self.layout.season_ns)
+        s["look_at"] = calendar.next_look(0, self.layout.memory) if self.layout.looks else NEVER
         self.ring(slot, "origin")[:] = -1
-        for name in ("season_0", "season_1"):
-            self.ring(slot, name)[ERROR] = 1.0
+        for which in range(2):
+            self.season(slot, which)[ERROR] = 1.0
 
 
 def row_bytes(stream: Stream, step_ns: int) -> int:

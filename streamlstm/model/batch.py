@@ -13,6 +13,7 @@ from streamlstm.distribution import ends, probabilities
 from streamlstm.events import Floats
 from streamlstm.model.arena import Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
+from streamlstm.model.seasons import Seeker
 from streamlstm.model.state import work_dtype
 
 
@@ -40,6 +41,7 @@ class Learner:
         self.taus = probabilities(layout.levels)
         self.ends = ends(layout.levels)
         self._plan = layout.plan(stream)
+        self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(layout.sizes).itemsize).view(work_dtype(layout.sizes))
 
     def take(self, steps: Sequence[Step]) -> Floats:
@@ -50,8 +52,19 @@ class Learner:
             chunks.setdefault(step.slot // self.rows.per_chunk, []).append(number)
         for chunk, numbers in chunks.items():
             # rows of one series stay in order; what other series do does not matter to it
-            out[numbers] = self._call(chunk, [steps[number] for number in numbers])
+            begin = 0
+            while begin < len(numbers):
+                rows, taken = self._call(chunk, [steps[number] for number in numbers[begin:]])
+                out[numbers[begin : begin + taken]] = rows[:taken]
+                begin += taken
+                self._look_after(steps[numbers[begin - 1]].slot)
         return out
+
+    def _look_after(self, slot: int) -> None:
+        """Look for the seasons of a series if it is time."""
+        s = self.rows.record(slot)
+        if s["index"] + 1 >= s["look_at"]:
+            self._seeker.look(self.rows, slot, self._plan, self._work)
 
     def path(self, slot: int, steps: int) -> Floats:
         """The forecasts 1 ... `steps` steps from a series' last step: between the leads along the seasonal profile."""
@@ -65,11 +78,13 @@ class Learner:
         if not self.rows.chunks:
             self.rows.reserve()
         self._call(0, [])
+        self._seeker.compile()
 
-    def _call(self, chunk: int, steps: Sequence[Step]) -> Floats:
+    def _call(self, chunk: int, steps: Sequence[Step]) -> tuple[Floats, int]:
+        """The output rows, and how many of the steps were taken."""
         size = len(steps)
         out = np.empty((size, self.columns["all"].stop))
-        feed(
+        taken = feed(
             *self.rows.views[chunk],
             self._plan,
             self._work,
@@ -81,7 +96,7 @@ class Learner:
             _whole([step.position for step in steps]),
             out,
         )
-        return out
+        return out, taken
 
 
 def _whole(numbers: Sequence[object]) -> NDArray[np.int64]:

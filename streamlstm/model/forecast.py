@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, kernel, mix, stack, stage
+from streamlstm.kernels import conformal, kernel, mix, quantiles, stack, stage
 from streamlstm.kernels.medians import median_of
 from streamlstm.kernels.season import COUNT, ERROR, slot, usual
 from streamlstm.model.experts import experts, prepare
@@ -14,6 +14,7 @@ from streamlstm.model.state import (
     E_SHORT,
     NAIVES,
     P_EXPERT,
+    P_LEANING,
     P_PUBLISHED,
     P_SCALE,
     SOURCES,
@@ -64,7 +65,10 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         out[j] = published
         out[L + j] = y + said[M - 1 - mix.COMMITTEES]  # the mean of the cells
         out[2 * L + j] = y + choose(s, j, said[E_SHORT], said[E_LONG])
-        spread_out(s, plan, j, published, size, out[3 * L :], kept[P_EXPERT + M : P_EXPERT + M + T], y)
+        leaning = quantiles.leaning(said, published - y, size)
+        kept[P_LEANING] = leaning
+        limits = kept[P_EXPERT + M : P_EXPERT + M + T]
+        spread_out(s, plan, work, j, published, size, leaning, out[3 * L :], limits, y)
 
 
 @kernel
@@ -78,22 +82,12 @@ def middling(said, mixture, work):
 
 
 @kernel
-def spread_out(s, plan, j, published, size, out, kept, y):
+def spread_out(s, plan, work, j, published, size, leaning, out, kept, y):
     """The quantiles of lead j into out (T, L flattened) and kept (T,): ascending, around what is published."""
-    T, L = s.quantile.shape
-    half = 0
-    while half < T and plan.taus[half] < 0.5:
-        half += 1
-    least, most = 0.0, 0.0
-    for back in range(half):  # outwards from the middle, so that a further one contains the nearer ones
-        i = half - 1 - back
-        least = min(least, s.quantile[i, j])
-        value = max(published + least * size, plan.lowest)
-        out[i * L + j] = value
-        kept[i] = value - y
-    for i in range(half, T):
-        most = max(most, s.quantile[i, j]) if plan.taus[i] > 0.5 else 0.0
-        value = min(published + most * size, plan.highest)
+    L, T = s.slow.shape
+    quantiles.spread(s.slow[j], s.fast[j], s.lean[j], plan.taus, leaning, work.multiples)
+    for i in range(T):
+        value = min(max(published + work.multiples[i] * size, plan.lowest), plan.highest)
         out[i * L + j] = value
         kept[i] = value - y
 

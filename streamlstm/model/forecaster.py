@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import kernel, stage
+from streamlstm.kernels import detect, kernel, stage
 from streamlstm.kernels.borrow import borrowed
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
@@ -17,6 +17,8 @@ from streamlstm.model.learn import learn
 from streamlstm.model.settle import settle
 from streamlstm.model.state import ACTIVE, FALLBACK, GAP, P_PUBLISHED, SOURCES, WARMING, carve, shape
 
+# What an observation brought about, as one number: their sum.
+FALLBACK_BEGINS, FALLBACK_ENDS, ANOMALY_BEGINS, ANOMALY_ENDS = 1, 2, 4, 8
 READY_AFTER = 12  # observations: before that nothing honest can be said, and the state is WARMING
 
 
@@ -27,7 +29,7 @@ def columns(leads: int, levels: int, taus: int) -> dict[str, slice]:
     for name, width in (
         ("yhat", L), ("lstm", L), ("seasonal", L), ("quantiles", T * L), ("weights", len(SOURCES)),
         ("coverage", Q * L), ("absolute_error", L), ("skill_persistence", L), ("skill_seasonal", L), ("naive", L),
-        ("anomaly_score", 1), ("seen", 1), ("state", 1),
+        ("anomaly_score", 1), ("seen", 1), ("state", 1), ("happened", 1), ("strength", 1),
     ):  # fmt: skip
         out[name] = slice(at, at + width)
         at += width
@@ -48,6 +50,8 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     values (B, 1+C)  target, covariates; NaN missing
     positions (B,)   the host's sequence
     out (B, ...)     see `columns`; NaN where nothing can be said
+
+    Returns how many were taken: it stops behind one after which seasons are to be looked for.
     """
     plan, work = plans[0], works[0]
     f8, i8, f4, i2, i1 = borrowed(f8), borrowed(i8), borrowed(f4), borrowed(i2), borrowed(i1)
@@ -55,7 +59,9 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
         r = rows[b]
         s = records[r]
         m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], s, shape(s, work, plan), plan)
-        y, civil = values[b, 0], times[b, 1]
+        if s.index < 0:
+            s.anchor_ns = times[b, 1] - plan.step_ns // 2
+        y, civil = values[b, 0], times[b, 1] - s.anchor_ns
         real = not math.isnan(y)
         for j in range(out.shape[1]):
             out[b, j] = math.nan
@@ -87,6 +93,9 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
             advance(s, m, plan, work, step, value, newest and real, alone, now)
         forecast(s, m, plan, work, k, m.past_y[k % plan.memory], civil, real, out[b])
         report(s, out[b], real, surprise)
+        if k + 1 >= s.look_at:
+            return b + 1
+    return rows.shape[0]
 
 
 @stage
@@ -120,7 +129,7 @@ def imputed(s, m, plan, work, last, ahead):
 def report(s, out, real, surprise):
     """What is known of the forecasts so far, behind the forecasts in the output row."""
     Q, L = s.covered.shape
-    said = (3 + s.quantile.shape[0]) * L + len(SOURCES)
+    said = (3 + s.slow.shape[1]) * L + len(SOURCES)
     if s.seen < READY_AFTER:
         for j in range(said):
             out[j] = math.nan
@@ -143,7 +152,19 @@ def report(s, out, real, surprise):
     at += 4 * L
     out[at] = surprise
     out[at + 1] = s.seen
-    out[at + 2] = WARMING if s.seen < READY_AFTER else GAP if not real else FALLBACK if 2 * naive > L else ACTIVE
+    fallen = 1 if 2 * naive > L else 0
+    out[at + 2] = WARMING if s.seen < READY_AFTER else GAP if not real else FALLBACK if fallen == 1 else ACTIVE
+    happened = 0
+    if s.seen >= READY_AFTER and fallen != s.told:
+        happened += FALLBACK_BEGINS if fallen == 1 else FALLBACK_ENDS
+        s.told = fallen
+    if real and s.alarm == detect.BEGINS:
+        happened += ANOMALY_BEGINS
+    elif real and s.alarm == detect.ENDED:
+        happened += ANOMALY_ENDS
+    s.alarm = detect.NOTHING
+    out[at + 3] = happened
+    out[at + 4] = s.event[3]
 
 
 @kernel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, kernel, linear, mix, score, stack, stage
+from streamlstm.kernels import conformal, detect, kernel, linear, mix, quantiles, stack, stage
 from streamlstm.kernels.season import ERROR, slot
 from streamlstm.model.experts import base_of
 from streamlstm.model.features import floored
@@ -15,6 +15,7 @@ from streamlstm.model.state import (
     BASES,
     E_SHORT,
     P_EXPERT,
+    P_LEANING,
     P_PUBLISHED,
     P_SCALE,
     shape,
@@ -34,13 +35,13 @@ def running(mean, value, n, rate):
 
 @stage
 def settle(s, m, plan, work, k, y, civil):
-    """Score every forecast made for step k. Returns the surprise at the shortest lead, NaN where there was none."""
+    """Score every forecast made for step k. Returns the surprise at the nearest lead, NaN where there was none."""
     n = shape(s, work, plan)
     M, T = n.experts, n.taus
-    surprise = math.nan
     ratios, count = 0.0, 0
     for j in range(n.leads):
         h = plan.leads[j]
+        work.ratios[j] = math.nan
         place = plan.place[j] + (k - h) % h
         if k - h < 0 or m.origin[place] != k - h:
             continue
@@ -59,16 +60,19 @@ def settle(s, m, plan, work, k, y, civil):
         )
         s.mixture_error[j] = mix.usual_error(usual, labels, error)
         size = floored(kept[P_SCALE] * 1.0, y)
-        if j == 0 and s.seen > SETTLED:
-            surprise = score.surprise(s.tail, error / size)
+        work.ratios[j] = error / size
         if labels > 10:
             ratios += min(error / floored(s.error_size[j, 1], y), 5.0)
             count += 1
-        calibrate(s, n, plan, j, labels, step, kept, size, h)
+        calibrate(s, n, plan, j, labels, step, kept, h)
         if labels > 10:
             conformal.learn_scale(s.exponents[j], s.exponent_squares[j], kept[P_EXPERT + M + T :], error / size)
         conformal.error_sizes(s.error_size[j], labels, error)
     tell(s, m, plan, work, k)
+    surprise = math.nan
+    if s.seen > SETTLED:
+        s.alarm = detect.watch(s.tails, s.windows, s.runs, s.event, work.ratios, y)
+        surprise = s.event[4] / 3.0
     if count > 0:
         at0 = slot(civil, s.season_ns[0], m.season_0.shape[1])
         at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
@@ -118,12 +122,11 @@ def judge(s, j, labels, step, kept):
 
 
 @kernel
-def calibrate(s, n, plan, j, labels, step, kept, size, h):
+def calibrate(s, n, plan, j, labels, step, kept, h):
     """Whether the intervals held, and what the quantiles learn from it."""
     first = P_EXPERT + n.experts
     for level in range(n.levels):
         inside = kept[first + plan.levels[0, level]] <= step <= kept[first + plan.levels[1, level]]
         s.covered[level, j] = running(s.covered[level, j], 1.0 if inside else 0.0, labels, ERROR_RATE)
-    ratio = (step - kept[P_PUBLISHED]) / size
-    for i in range(n.taus):
-        s.quantile[i, j] = conformal.track(s.quantile[i, j], plan.taus[i], ratio, labels, h)
+    limits = kept[first : first + n.taus]
+    quantiles.track(s.slow[j], s.fast[j], s.lean[j], plan.taus, limits, step, kept[P_LEANING], labels, h * 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.events import State
-from streamlstm.kernels import conformal, kernel, mix, score, season
+from streamlstm.kernels import conformal, detect, kernel, mix, score, season
 from streamlstm.kernels.analogue import NEAR
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ GROUP = (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5)  # whose source each ex
 BASES = (E_LAST, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LINEAR)
 B_LAST, B_SHORT, B_LONG, B_RISE, B_LINEAR = range(5)
 
-# Columns of `pending`: differences to the origin's value: published, the quantiles (T), the experts (M) ...
-P_PUBLISHED, P_SCALE, P_EXPERT = range(3)
+# Columns of `pending`: what is published less the origin's value, the scale, to which side the experts lean; then the
+# experts (M) and the quantiles (T), less the origin's value, and what the scale hangs on (X).
+P_PUBLISHED, P_SCALE, P_LEANING, P_EXPERT = range(4)
 # Columns of `inputs`: a covariate's mean, variance, mean square difference, how many values.
 INPUT_MEAN, INPUT_VARIANCE, INPUT_SQUARE, INPUT_SEEN = range(4)
 
@@ -66,7 +67,10 @@ def record(n: Sizes) -> np.dtype:
             ("turn_by_ns", whole),
             ("season_ns", whole, (2,)),  # the shorter and the longer period; 0 none
             ("season_slots", whole, (2,)),
-            ("searched", whole),  # the step of the last search for seasons
+            ("rivals_ns", whole, (2,)),  # seasons that were found, and how often in a row; 0 none
+            ("looks", whole),
+            ("look_at", whole),  # how many steps there must be for the next look
+            ("anchor_ns", whole),  # civil time is counted from half a step before the first observation
             ("phase", whole),  # of the update's cycle
             ("updates", whole, (E,)),  # of each cell
             ("skipped", whole),  # updates refused because they were not finite
@@ -82,7 +86,12 @@ def record(n: Sizes) -> np.dtype:
             ("highest", number),
             ("gradient_norm", number, (E,)),  # of the last update, before the clip
             ("profile_error", number, (2,)),  # running |y - profile| of each season
-            ("tail", number, (len(score.START),)),
+            ("tails", number, (L, len(score.START))),  # of each lead's errors; then what detection keeps
+            ("windows", number, np.shape(detect.WINDOWS_START)),
+            ("runs", number, (len(detect.RUNS_START),)),
+            ("event", number, (len(detect.EVENT_START),)),
+            ("alarm", whole),  # what detection said of the last observation
+            ("told", whole),  # 1 while fallen back, as it was last told
             ("recent", number, (WINDOW,)),  # the latest real values, and the same in order
             ("ordered", number, (WINDOW,)),
             ("base_square", number, (len(BASES), L)),  # running mean square error of each base
@@ -101,7 +110,9 @@ def record(n: Sizes) -> np.dtype:
             ("exponents", number, (L, X)),
             ("exponent_squares", number, (L, X)),
             ("ratio_mean", number, (L, X)),
-            ("quantile", number, (T, L)),
+            ("slow", number, (L, T)),  # quantiles of error over scale: the part that remembers, the part that follows
+            ("fast", number, (L, T)),
+            ("lean", number, (L, 2)),
             ("covered", number, (n.levels, L)),
             ("inputs", number, (max(n.inputs, 1), 4)),
             ("coefficients", number, (3, L, P)),  # of the linear branch, on each of its bases
@@ -225,6 +236,8 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("expert", number, (M,)),
             ("regret", number, (L, M)),
             ("asked", number, (M,)),
+            ("multiples", number, (n.taus,)),
+            ("ratios", number, (L,)),
             ("differences", number, (M - 1,)),
             ("product", number, (M - 1,)),
             ("stack_gain", number, (M - 1,)),
@@ -252,7 +265,7 @@ Shape = namedtuple(
 def shape(s, work, plan):
     """The sizes of a series. All but the last two are constants in the machine code: they come from types."""
     return Shape(
-        s.covered.shape[1], s.covered.shape[0], s.quantile.shape[0], s.hidden_state.shape[2], s.hidden_state.shape[1],
+        s.covered.shape[1], s.covered.shape[0], s.slow.shape[1], s.hidden_state.shape[2], s.hidden_state.shape[1],
         s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
         work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], plan.inputs, plan.relu,
     )  # fmt: skip

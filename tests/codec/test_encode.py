@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator
 
 from streamlstm.codec import encode
 from streamlstm.codec.values import number
-from streamlstm.events import SECOND_NS, Forecast, State
+from streamlstm.events import SECOND_NS, Event, Forecast, Kind, State
 
 T0 = 1_772_432_100 * SECOND_NS  # 2026-03-02 06:15:00 UTC
-SCHEMAS = {name: Draft202012Validator(encode.schema(name)) for name in ("forecast", "info", "health")}
+SCHEMAS = {name: Draft202012Validator(encode.schema(name)) for name in ("forecast", "event", "info", "health")}
 SOURCES = ["persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm"]
 anyfloat = st.floats(width=64)
 
@@ -231,3 +231,12 @@ def test_the_schema_refuses_what_it_should():
     payload = sent(example())
     for spoiled in ({"yhat": ["nan"]}, {"state": "fine"}, {"origin": "yesterday"}, {"coverage": {"80": 0.8}}, {"v": 2}):
         assert not SCHEMAS["forecast"].is_valid(payload | spoiled)
+
+
+@given(st.integers(0, 2**62), st.sampled_from(Kind), st.booleans(), st.floats(min_value=0) | st.just(nan))
+def test_an_event_is_as_its_schema_says(time_ns, kind, begins, strength):
+    happened = Event("home/load", "home/{what}", time_ns, 7, kind, begins, strength)
+    payload = json.loads(encode.event(happened), parse_constant=refuse)
+    SCHEMAS["event"].validate(payload)
+    assert set(payload) == set(encode.schema("event")["properties"])
+    assert (payload["event"], payload["phase"]) == (kind.value, "begin" if begins else "end")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamlstm.kernels import adam as kernel
 from streamlstm.model.arena import Layout
 from streamlstm.model.learn import CLIP_NORM, update
-from streamlstm.model.state import record
+from streamlstm.model.state import record, work_dtype
 from tests import reference
 from tests.kernels import ready, ulps
 from tests.small import STREAM
@@ -24,15 +24,22 @@ LAYOUT = Layout.of(STREAM, 3_600_000_000_000, True)
 CELL = 1  # of three
 
 
-def row(gradient: float = 0.0, labelled: int = 10) -> np.recarray:
+def row() -> np.recarray:
     """A series' record as it is between two updates: by attribute, which the compiler and plain Python both read."""
     (s,) = np.zeros(1, record(LAYOUT.sizes)).view(np.recarray)
     dice = np.random.default_rng(1)
     for name in ("weights", "average", "first_moment"):
         s[name] = dice.normal(0, 0.1, s[name].shape)
     s["second_moment"] = dice.random(s["weights"].shape) * 1e-3
-    s["gradient"], s["labelled"], s["seen"], s["updates"] = gradient, labelled, 500, 60
+    s["seen"], s["updates"] = 500, 60
     return s
+
+
+def scratch(gradient: float = 0.5) -> np.recarray:
+    """What a cell's windows have left for the update."""
+    (work,) = np.zeros(1, work_dtype(LAYOUT.sizes)).view(np.recarray)
+    work["gradient"] = gradient
+    return work
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -73,48 +80,48 @@ def test_updates_are_kingma_and_ba_s(size, dtype, tolerance) -> None:
 
 def test_an_update_averages_over_the_labels_and_clips_the_norm() -> None:
     for size in (0.001, 100.0):  # norms after the average on both sides of the clip
-        s = row(size)
+        s, work = row(), scratch(size)
         s["first_moment"], s["second_moment"], s["updates"] = 0, 0, 0
-        mean = np.full(s["gradient"].shape[1], size / 10)
+        mean = np.full(len(work["gradient"]), size / 10)
         twin = reference.Adam(s["weights"][CELL].astype(float), 0, kernel.BETA1, kernel.BETA2, kernel.EPSILON)
         twin.update(reference.clipped(mean, CLIP_NORM), 1)
-        update(s, PLAN, CELL)
+        update(s, PLAN, work, CELL, 10)
         np.testing.assert_allclose(s["first_moment"][CELL], twin.m, rtol=1e-5)  # float32, and the norm's sum in it
         np.testing.assert_allclose(s["second_moment"][CELL], twin.v, rtol=1e-5)
         assert s["gradient_norm"][CELL] == pytest.approx(np.linalg.norm(mean), rel=1e-5)
 
 
-def test_an_update_moves_one_cell_s_weights_and_starts_a_new_gradient() -> None:
-    s = row(gradient=0.5)
+def test_an_update_moves_one_cell_s_weights_and_clears_the_gradient() -> None:
+    s, work = row(), scratch()
     before = s["weights"].copy()
-    update(s, PLAN, CELL)
+    update(s, PLAN, work, CELL, 10)
     moved = s["weights"] != before
     assert moved[CELL].all()
     assert moved.sum() == moved[CELL].size
-    assert (s["updates"].tolist(), s["skipped"], s["labelled"].tolist()) == ([60, 61, 60], 0, [10, 0, 10])
-    assert not s["gradient"][CELL].any()
+    assert (s["updates"].tolist(), s["skipped"]) == ([60, 61, 60], 0)
+    assert not work["gradient"].any()
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @settings(deadline=None)
-@given(place=st.integers(0, row()["gradient"].shape[1] - 1), odd=st.sampled_from([math.nan, math.inf, -math.inf, 3e38]))
+@given(place=st.integers(0, LAYOUT.sizes.weights - 1), odd=st.sampled_from([math.nan, math.inf, -math.inf, 3e38]))
 def test_a_gradient_that_is_not_finite_is_refused_counted_and_cleared(place, odd) -> None:
-    s, untouched = row(gradient=0.5), ("weights", "average", "first_moment", "second_moment", "updates")
+    s, work, untouched = row(), scratch(), ("weights", "average", "first_moment", "second_moment", "updates")
     before = {name: s[name].tobytes() for name in untouched}
-    s["gradient"][CELL, place] = odd
-    update(s, PLAN, CELL)
+    work["gradient"][place] = odd
+    update(s, PLAN, work, CELL, 10)
     assert {name: s[name].tobytes() for name in untouched} == before
-    assert (s["skipped"], s["labelled"][CELL]) == (1, 0)
-    assert not s["gradient"][CELL].any()
+    assert s["skipped"] == 1
+    assert not work["gradient"].any()
     assert not math.isfinite(s["gradient_norm"][CELL])
-    s["gradient"], s["labelled"] = 0.5, 10
-    update(s, PLAN, CELL)  # and the next one is taken again
+    work["gradient"] = 0.5
+    update(s, PLAN, work, CELL, 10)  # and the next one is taken again
     assert (s["updates"][CELL], s["skipped"]) == (61, 1)
     assert np.isfinite(s["weights"]).all()
 
 
 def test_without_labels_there_is_no_update() -> None:
-    s = row(labelled=0)
+    s = row()
     before = s.tobytes()
-    update(s, PLAN, CELL)
+    update(s, PLAN, scratch(), CELL, 0)
     assert s.tobytes() == before

@@ -1,4 +1,4 @@
-"""Quantiles that end up covering what they say, and the scale they are measured in."""
+"""The scale that errors are measured in, and what it learns from."""
 
 from __future__ import annotations
 
@@ -9,65 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamlstm.kernels import conformal, stage
+from streamlstm.kernels import conformal
 from tests import reference
-from tests.kernels import JIT, ready
+from tests.kernels import ready
 
-laplace, track, error_sizes, scale, learn_scale = map(
-    ready, (conformal.laplace, conformal.track, conformal.error_sizes, conformal.scale, conformal.learn_scale)
-)
+error_sizes, scale, learn_scale = map(ready, (conformal.error_sizes, conformal.scale, conformal.learn_scale))
 X = conformal.FEATURES
-levels = st.sampled_from([0.025, 0.1, 0.5, 0.9, 0.975])
-leads = st.sampled_from([1, 6, 24, 288])
-
-
-@stage
-def share_below(rs, tau, lead, q):
-    """How many in a hundred of rs were below the quantile as it stood before each, and where it ends."""
-    below = 0
-    for n in range(rs.shape[0]):
-        if rs[n] < q:
-            below += 1
-        q = conformal.track(q, tau, rs[n], n, lead)
-    return below / rs.shape[0], q
-
-
-@pytest.mark.parametrize("tau", [0.025, 0.1, 0.4, 0.5, 0.6, 0.9, 0.975])
-def test_the_start_is_laplace_s_quantile(tau) -> None:
-    q = laplace(tau)
-    assert tau == pytest.approx(math.exp(q) / 2 if q < 0 else 1 - math.exp(-q) / 2)
-    assert laplace(1 - tau) == pytest.approx(-q)
-
-
-@given(st.floats(-5, 5), levels, st.floats(-9, 9), st.integers(0, 10**6), leads)
-@settings(deadline=None)
-def test_a_step_of_the_quantile_is_the_pinball_loss_s(q, tau, r, n, lead) -> None:
-    assert track(q, tau, r, n, lead) == pytest.approx(reference.tracked(q, tau, r, reference.tracking_rate(n, lead)))
-
-
-@given(st.lists(st.floats(-3, 3), min_size=1, max_size=30), levels, leads)
-@settings(deadline=None, max_examples=100 if JIT else 10)
-def test_in_the_long_run_the_share_below_is_the_nominal_one(pattern, tau, lead) -> None:
-    """Whatever comes, as long as it is bounded (Gibbs and Candès 2021): the steps' sum is the way that was gone.
-
-    With a rate a that only falls, |share - τ| is at most 2 (furthest it can be from where it is) / (a n).
-    """
-    n = 20_000
-    share, q = share_below(np.resize(np.array(pattern), n), tau, lead, laplace(tau))
-    rate, reach = reference.tracking_rate(n, lead), 3 + 0.05
-    assert abs(q) <= max(reach, abs(laplace(tau)))
-    assert abs(share - tau) <= 2 * (reach + max(reach, abs(laplace(tau)))) / (rate * n)
-
-
-@pytest.mark.parametrize("tau", [0.025, 0.1, 0.9, 0.975])
-def test_a_quantile_finds_its_place_and_follows_when_the_errors_grow(tau) -> None:
-    dice = np.random.default_rng(4)
-    for spread in (0.3, 3.0):
-        rs = dice.normal(0, spread, 20_000)
-        share, q = share_below(rs, tau, 24, laplace(tau))
-        assert share == pytest.approx(tau, abs=0.02)
-        # the quantile wavers by about the root of its rate, 0.017, times its own size
-        assert q == pytest.approx(np.quantile(rs, tau), abs=0.3 * spread + 0.15)
 
 
 def drawn_errors(seed: int) -> np.ndarray:
