@@ -141,7 +141,7 @@ def _rivals(request: Request, stream: Stream, rows: Sequence[Row]) -> Rivals:
         return {}
     times = sorted({row.time_ns for row in rows[:1_000]})
     step_ns = stream.step if isinstance(stream.step, int) else pace.find(times).step_ns if len(times) > 2 else 0
-    given = expected(step_ns) if isinstance(stream.seasons, str) else stream.seasons
+    given = expected(step_ns) if stream.seasons is None else stream.seasons
     seasons = [round(season / step_ns) for season in given] if step_ns else []
     fitting = [season for season in seasons if season > 1 and season * CYCLES <= len(rows)]
     found = request.period or find_period(np.array([row.values[0] for row in rows]))

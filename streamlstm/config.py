@@ -189,9 +189,12 @@ class Stream(Section):
         Field(min_length=1, max_length=8, description="coverage of the intervals, between 0 and 1"),
     ] = (0.8, 0.95)
     seasons: Annotated[
-        Literal["auto", "found"] | Annotated[tuple[Positive, ...], Field(max_length=2)],
-        Field(description="periods, the shorter first; 'auto': the calendar's and those found; 'found': only those"),
-    ] = "auto"
+        tuple[Positive, ...] | None,
+        Field(max_length=2, description="periods, the shorter first; absent: the calendar's, and those found"),
+    ] = None
+    calendar: Annotated[
+        bool, Field(description="whether day, week and year mean anything, where seasons are found")
+    ] = True
     gap: Annotated[Positive, Field(description="longer: forget the hidden state, keep what was learned")] = UNITS_NS[
         "d"
     ]
@@ -229,8 +232,8 @@ class Stream(Section):
 
     @field_validator("levels", "seasons")
     @classmethod
-    def _ascending(cls, value: tuple[float, ...] | str) -> tuple[float, ...] | str:
-        if not isinstance(value, str) and list(value) != sorted(set(value)):
+    def _ascending(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is not None and list(value) != sorted(set(value)):
             raise ValueError("need ascending values without repetition")
         return value
 

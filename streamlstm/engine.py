@@ -262,8 +262,6 @@ class Engine:
         seen = row[at["seen"]][0]
         state = row[at["state"]][0]
         member.state = State.WARMING if math.isnan(state) else STATES[int(state)]
-        quantiles = row[at["quantiles"]].reshape(n.taus, L)
-        lower, upper = learner.ends
         member.last = Forecast(
             series=obs.series,
             stream=obs.stream,
@@ -274,10 +272,10 @@ class Engine:
             leads=learner.layout.leads,
             levels=member.stream.levels,
             yhat=row[at["yhat"]],
-            lower=quantiles[lower],
-            upper=quantiles[upper],
+            lower=row[at["lower"]].reshape(Q, L),
+            upper=row[at["upper"]].reshape(Q, L),
             taus=learner.taus,
-            quantiles=quantiles,
+            quantiles=row[at["quantiles"]].reshape(n.taus, L),
             lstm=row[at["lstm"]],
             seasonal=row[at["seasonal"]],
             weights=_shares(row[at["weights"]]),

@@ -203,7 +203,6 @@ class LSTMForecaster(Forecaster):
         periods = (self.period,) if isinstance(self.period, int | str) else self.period or ()
         if found and any(isinstance(period, int) for period in periods):
             raise ValueError(f"period = {self.period} counts steps: with times, give `step` too, or '1d' as the period")
-        unknown = "auto" if timed or self.step is not None else "found"
         try:
             return Stream.model_validate(
                 {
@@ -212,7 +211,8 @@ class LSTMForecaster(Forecaster):
                     "format": "json",
                     "value": ("y", *(f"x{i}" for i in range(len(names)))),
                     "step": "auto" if found else f"{self._step_ns}ns",
-                    "seasons": tuple(p if isinstance(p, str) else f"{p * self._step_ns}ns" for p in periods) or unknown,
+                    "seasons": tuple(p if isinstance(p, str) else f"{p * self._step_ns}ns" for p in periods) or None,
+                    "calendar": timed or self.step is not None,
                     "leads": heads(self.horizon),
                     "levels": self.levels,
                     "model": {name: value for name, value in self._model().items() if value is not None},

@@ -56,7 +56,7 @@ def test_its_forecasts_are_the_engines_bit_for_bit():
             "topic": "y",
             "step": "1s",
             "leads": heads(4),
-            "seasons": [],
+            "calendar": False,
             "model": {"hidden": 4, "truncation": 4},
         }
     )

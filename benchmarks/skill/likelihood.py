@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
@@ -11,7 +11,8 @@ from benchmarks.skill import protocol
 from benchmarks.skill.datasets import Dataset
 from benchmarks.skill.measures import LATE
 from streamlstm.codec.table import Row
-from streamlstm.events import Floats, Forecast
+from streamlstm.distribution import cdf
+from streamlstm.events import Floats
 
 LEAD = 5
 BUCKETS = 22
@@ -19,13 +20,11 @@ WIDTH = 40_000 / (BUCKETS - 1)
 EDGES = WIDTH * np.arange(0.5, BUCKETS - 1, dtype=np.float64)  # between neighbours: (0.5, 1.5, ..., 20.5) widths
 LEAST = 0.01  # probability, so that no single miss decides
 
-Cdf = Callable[[Forecast, int, Floats], Floats]
-
 
 def evaluate(dataset: Dataset, rows: Sequence[Row], preset: str) -> float:
     """The mean over the forecasts for rows from 10,000 on, five steps ahead."""
     own = protocol.stream(dataset, preset)
-    at, cdf = own.leads.index(LEAD), _cdf()
+    at = own.leads.index(LEAD)
     numbers = {row.time_ns: row.number for row in rows}
     y = {row.time_ns: row.values[0] for row in rows}
     found = []
@@ -45,25 +44,3 @@ def surprisal(y: float, below: Floats) -> float:
     """-ln max(p(bucket of y), 0.01), where `below` is the distribution function at the edges (BUCKETS - 1,)."""
     p = np.diff(below, prepend=0.0, append=1.0)
     return -log(max(float(p[bucket(y)]), LEAST))
-
-
-def _cdf() -> Cdf:
-    """The engine's own distribution."""
-    try:
-        from streamlstm.distribution import cdf
-    except ImportError:
-        return student
-    return cdf
-
-
-def student(forecast: Forecast, at: int, values: Floats) -> Floats:
-    """A Student t of 8 degrees around the forecast, as wide as the 80 % interval.
-
-    For an engine without `streamlstm.distribution`; delete it when there is one.
-    """
-    from scipy.stats import t
-
-    q = forecast.levels.index(0.8)
-    scale = (forecast.upper[q, at] - forecast.lower[q, at]) / (2 * t.ppf(0.9, 8))
-    found: Floats = t.cdf((values - forecast.yhat[at]) / max(scale, 1e-12), 8)
-    return found

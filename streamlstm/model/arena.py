@@ -111,8 +111,8 @@ class Layout:
         leads = tuple(lead if lead > 0 else max(1, round(-lead / step_ns)) for lead in stream.leads)
         memory = max(stream.model.memory, 2 * max(leads) + 4 * stream.model.truncation)
         memory = -(-memory // CYCLE) * CYCLE
-        if isinstance(stream.seasons, str):
-            seasons, looks = calendar.expected(step_ns) if stream.seasons == "auto" else (), regular
+        if stream.seasons is None:
+            seasons, looks = calendar.expected(step_ns) if stream.calendar else (), regular
         else:
             seasons, looks = stream.seasons, False
         return cls(Sizes.of(stream), step_ns, leads, stream.levels, seasons, memory, regular, looks)
@@ -260,9 +260,11 @@ class Rows:
         need = self.layout.row_bytes
         if len(state) != need:
             raise ValueError(f"a state of {len(state)} bytes: need {need} for this configuration")
-        head = np.frombuffer(state, np.int64, count=2)
-        if head[0] != FORMAT or head[1] != self.layout.fingerprint:
-            raise ValueError(f"a state of format {head[0]}: need format {FORMAT} and the layout of this configuration")
+        head = np.frombuffer(state, record(self.layout.sizes), count=1)[0]
+        if head["format"] != FORMAT or head["fingerprint"] != self.layout.fingerprint:
+            raise ValueError(
+                f"a state of format {head['format']}: need format {FORMAT} and the layout of this configuration"
+            )
         self.row(slot)[:] = np.frombuffer(state, np.uint8)
 
     def reserve(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.config import Stream
-from streamlstm.distribution import ends, probabilities
+from streamlstm.distribution import probabilities
 from streamlstm.events import Floats
 from streamlstm.model.arena import Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
@@ -39,7 +39,6 @@ class Learner:
         self.rows = Rows(layout)
         self.columns = columns(layout.sizes.leads, layout.sizes.levels, layout.sizes.taus)
         self.taus = probabilities(layout.levels)
-        self.ends = ends(layout.levels)
         self._plan = layout.plan(stream)
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(layout.sizes).itemsize).view(work_dtype(layout.sizes))

@@ -30,9 +30,10 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
     """Fill `out` (see `columns`) for origin k, and keep what its labels will be held against."""
     n = shape(s, work, plan)
     L, M, T = n.leads, n.experts, n.taus
+    shares = out[(3 + T + 2 * n.levels) * L :]
     prepare(s, m, plan, work, k)
     for g in range(len(SOURCES)):
-        out[(3 + T) * L + g] = 0.0
+        shares[g] = 0.0
     for j in range(L):
         place = plan.place[j] + k % plan.leads[j]
         kept = m.pending[place]
@@ -54,7 +55,7 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
             if math.isfinite(said[i]):
                 weight = weights[i] / share
                 spread += weight * abs(said[i] - mixture)
-                out[(3 + T) * L + plan.group[i]] += weight / L
+                shares[plan.group[i]] += weight / L
         at0 = slot(target, s.season_ns[0], m.season_0.shape[1])
         at1 = slot(target, s.season_ns[1], m.season_1.shape[1])
         x = kept[P_EXPERT + M + T :]
@@ -83,13 +84,17 @@ def middling(said, mixture, work):
 
 @kernel
 def spread_out(s, plan, work, j, published, size, leaning, out, kept, y):
-    """The quantiles of lead j into out (T, L flattened) and kept (T,): ascending, around what is published."""
+    """The quantiles of lead j into out and kept (T,): ascending, around the forecast. out (T + 2Q, L) flattened."""
     L, T = s.slow.shape
     quantiles.spread(s.slow[j], s.fast[j], s.lean[j], plan.taus, leaning, work.multiples)
     for i in range(T):
         value = min(max(published + work.multiples[i] * size, plan.lowest), plan.highest)
         out[i * L + j] = value
         kept[i] = value - y
+    Q = s.covered.shape[0]
+    for level in range(Q):
+        out[(T + level) * L + j] = out[plan.levels[0, level] * L + j]
+        out[(T + Q + level) * L + j] = out[plan.levels[1, level] * L + j]
 
 
 @kernel

@@ -27,7 +27,8 @@ def columns(leads: int, levels: int, taus: int) -> dict[str, slice]:
     L, Q, T, at = leads, levels, taus, 0
     out: dict[str, slice] = {}
     for name, width in (
-        ("yhat", L), ("lstm", L), ("seasonal", L), ("quantiles", T * L), ("weights", len(SOURCES)),
+        ("yhat", L), ("lstm", L), ("seasonal", L), ("quantiles", T * L), ("lower", Q * L), ("upper", Q * L),
+        ("weights", len(SOURCES)),
         ("coverage", Q * L), ("absolute_error", L), ("skill_persistence", L), ("skill_seasonal", L), ("naive", L),
         ("anomaly_score", 1), ("seen", 1), ("state", 1), ("happened", 1), ("strength", 1),
     ):  # fmt: skip
@@ -129,7 +130,7 @@ def imputed(s, m, plan, work, last, ahead):
 def report(s, out, real, surprise):
     """What is known of the forecasts so far, behind the forecasts in the output row."""
     Q, L = s.covered.shape
-    said = (3 + s.slow.shape[1]) * L + len(SOURCES)
+    said = (3 + s.slow.shape[1] + 2 * Q) * L + len(SOURCES)
     if s.seen < READY_AFTER:
         for j in range(said):
             out[j] = math.nan

@@ -81,21 +81,24 @@ def next_look(seen: int, memory: int) -> int:
     return seen
 
 
-def proposed(found: Sequence[float], step_ns: int, known: int, calendar: tuple[int, ...]) -> tuple[int, ...]:
+def proposed(
+    found: Sequence[float], step_ns: int, known: int, calendar: tuple[int, ...] | None = None
+) -> tuple[int, ...]:
     """The seasons that periods found in the last `known` steps speak for.
 
-    found: in steps, 0 is none; calendar: the seasons that were expected.
+    found: in steps, 0 is none; calendar: the seasons that were expected, the calendar's if not given.
 
     Two that were found are the two. One that the calendar had expected changes nothing: the other is harmless, and its
     turn may come. One that it had not (a machine's cycle) keeps beside it the season that has the best case: one that
     it is the half, third or fourth of, or the shortest that could not have shown yet, or else the shortest.
 
-    >>> proposed([23.97, 0.0], HOUR_NS, 1000, expected(HOUR_NS)) == (DAY_NS, WEEK_NS)
+    >>> proposed([23.97, 0.0], HOUR_NS, 1000) == (DAY_NS, WEEK_NS)
     True
     >>> SECOND_NS = 1_000_000_000
-    >>> [s // SECOND_NS for s in proposed([90.0, 0.0], SECOND_NS, 1000, expected(SECOND_NS))]
+    >>> [s // SECOND_NS for s in proposed([90.0, 0.0], SECOND_NS, 1000)]
     [90, 86400]
     """
+    calendar = expected(step_ns) if calendar is None else calendar
     shown = sorted({_named(p, step_ns, known) for p in found if p > 0.0})
     if len(shown) == 1 and shown[0] not in calendar:
         beside = [s for s in calendar if abs(s - shown[0]) * 1000 > _NEIGHBOUR * shown[0]]
@@ -119,7 +122,7 @@ def _named(period: float, step_ns: int, known: int) -> int:
 
 
 def considered(
-    standing: Standing, found: Sequence[float], step_ns: int, known: int, calendar: tuple[int, ...]
+    standing: Standing, found: Sequence[float], step_ns: int, known: int, calendar: tuple[int, ...] | None = None
 ) -> Standing:
     """What a series lives by after one more look. Only where `seasons_ns` differs need profiles be rebuilt.
 
@@ -128,7 +131,7 @@ def considered(
 
     >>> standing = Standing(expected(HOUR_NS))
     >>> for period in (37.0, 36.98, 37.0):
-    ...     standing = considered(standing, [period, 0.0], HOUR_NS, 512, expected(HOUR_NS))
+    ...     standing = considered(standing, [period, 0.0], HOUR_NS, 512)
     ...     print([s / HOUR_NS for s in standing.seasons_ns], standing.looks)
     [24.0, 168.0] 1
     [24.0, 36.98] 0
