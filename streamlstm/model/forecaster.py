@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import detect, kernel, stage
-from streamlstm.kernels.borrow import borrowed
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
 from streamlstm.model.learn import learn
@@ -55,7 +54,6 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     Returns how many were taken: it stops behind one after which seasons are to be looked for.
     """
     plan, work = plans[0], works[0]
-    f8, i8, f4, i2, i1 = borrowed(f8), borrowed(i8), borrowed(f4), borrowed(i2), borrowed(i1)
     for b in range(rows.shape[0]):
         r = rows[b]
         s = records[r]
@@ -178,7 +176,6 @@ def skill(error, rival):
 def path(records, f8, i8, f4, i2, i1, plans, works, row, out):
     """Fill out (H,) with the forecasts 1 ... H steps from a row's last step; changes nothing but scratch."""
     plan, work, s = plans[0], works[0], records[row]
-    f8, i8, f4, i2, i1 = borrowed(f8), borrowed(i8), borrowed(f4), borrowed(i2), borrowed(i1)
     m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], s, shape(s, work, plan), plan)
     for ahead in range(out.shape[0]):
         out[ahead] = imputed(s, m, plan, work, s.index, ahead + 1)

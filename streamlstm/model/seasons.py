@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from streamlstm.kernels import stage
-from streamlstm.kernels.borrow import borrowed
 from streamlstm.kernels.periods import find_periods, scratch_size
 from streamlstm.kernels.season import ERROR, slot
 from streamlstm.model.advance import into_season
@@ -59,7 +58,6 @@ def _known(periods: np.ndarray) -> tuple[int, ...]:
 def rebuild(records, f8, i8, f4, i2, i1, plans, works, row):
     """Let the profiles of a row live through its memory again."""
     plan, work, s = plans[0], works[0], records[row]
-    f8, i8, f4, i2, i1 = borrowed(f8), borrowed(i8), borrowed(f4), borrowed(i2), borrowed(i1)
     m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], s, shape(s, work, plan), plan)
     for k in range(s.first, s.index + 1):
         at = k % plan.memory

@@ -1,4 +1,4 @@
-"""Where compiled code is kept, and that a machine without a place for it is no reason to fail."""
+"""Where compiled code is kept, that a machine without a place for it is no reason to fail, what does not compile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numba.core.errors import TypingError
+
+from streamlstm.kernels import kernel
 
 SAY = "import numba, streamlstm.kernels as k; print(numba.config.CACHE_DIR); print(k.SOURCE_DIGEST)"
 
@@ -37,3 +41,12 @@ def test_without_a_writable_place_it_goes_to_a_private_one_for_this_process(home
     folder, _ = said(HOME=home, TMPDIR=str(tmp_path))
     assert folder.parent == tmp_path
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_kernel_that_allocates_does_not_compile() -> None:
+    @kernel
+    def allocating(n: int) -> float:
+        return np.ones(n)[0]
+
+    with pytest.raises(TypingError, match="ones"):
+        allocating(3)
