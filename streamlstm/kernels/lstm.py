@@ -209,9 +209,11 @@ def weigh(a, c, dz, gw, gb, gp, steps):
 def peepholes_back(dz, c, gp):
     """gp += ∂loss/∂p of one step. dz (4H,), c (H,) the cell state before it, gp (3H,)."""
     n = c.shape[0]
-    for j in range(n):
+    for j in range(n):  # a loop each, as in `cell_back`
         gp[j] += dz[j] * c[j]
+    for j in range(n):
         gp[n + j] += dz[n + j] * c[j]
+    for j in range(n):
         gp[2 * n + j] += dz[2 * n + j] * c[j]
 
 

@@ -31,8 +31,9 @@ def learn(s, m, plan, work, k):
     if steps <= 0:
         return
     look(s, m, plan, work, steps)
+    labels(s, m, plan, work, steps, k)
     for cell in range(s.weights.shape[0]):
-        labelled = gradient(s, m, plan, work, cell, steps, k)
+        labelled = gradient(s, m, plan, work, cell, steps)
         update(s, plan, work, cell, labelled)
 
 
@@ -105,7 +106,7 @@ def look(s, m, plan, work, steps):
 
 
 @stage
-def gradient(s, m, plan, work, cell, steps, k):
+def gradient(s, m, plan, work, cell, steps):
     """Add to work.gradient the slope of one cell's loss over all windows: Huber, over all leads whose label is known
     and real, from real origins. Returns the number of labels.
     """
@@ -125,7 +126,7 @@ def gradient(s, m, plan, work, cell, steps, k):
                     lstm.put(work.upper[layer - 2, t + 1, r, H:], a[t, r])
         w, b, p = upper_cell(weights, n, layer)
         lstm.forward(w, b, p, a, work.cells[layer], work.gates[layer], work.squashed[layer], n.relu, steps)
-    labelled = output(s, m, n, plan, work, cell, steps, k)
+    labelled = output(s, n, plan, work, cell, steps)
     for back in range(n.layers - 1):
         layer = n.layers - 1 - back
         w, b, p = upper_cell(weights, n, layer)
@@ -163,11 +164,41 @@ def remember(m, plan, work, cell):
                 work.cells[layer, 0, r, j] = kept[layer, H + j] / STATE_UNIT if start >= 0 else 0.0
 
 
+@stage
+def labels(s, m, plan, work, steps, k):
+    """What the cells' heads should have said at every step of the windows: the rise beyond a cell's base, in scales of
+    the base. NaN where the label is not yet known or was not observed, or the origin itself was not.
+    """
+    n, memory, scales = shape(s, work, plan), plan.memory, work.scales
+    L = n.leads
+    for r in range(n.windows):
+        for t in range(steps):
+            origin = work.start[r] + t
+            here = origin % memory
+            there_is = work.start[r] >= 0 and m.past_mask[here] != 0
+            at = slot(m.past_time[here], s.season_ns[0], m.season_0.shape[1]) if there_is else 0
+            for j in range(L):
+                there = (origin + plan.leads[j]) % memory
+                if not there_is or origin + plan.leads[j] > k or m.past_mask[there] == 0:
+                    for cell in range(n.cells):
+                        work.label[cell, t, r, j] = math.nan
+                    continue
+                step = m.past_y[there] - m.past_y[here]
+                for cell in range(n.cells):
+                    rest, base = step, plan.base[cell]
+                    if base == B_RISE:
+                        rest -= rise(m.season_0, at, slot(m.past_time[there], s.season_ns[0], m.season_0.shape[1]))
+                    elif base == B_LINEAR:
+                        rest -= m.past_linear[here, j] / LINEAR_UNIT * scales[3 + j]
+                    label = rest / scales[3 + base * L + j]
+                    work.label[cell, t, r, j] = min(max(label, -TARGET_CLIP), TARGET_CLIP)
+
+
 @kernel
-def output(s, m, n, plan, work, cell, steps, k):
+def output(s, n, plan, work, cell, steps):
     """Forward and back through the heads of one cell: fills in work.dh. Returns how many labels there were."""
-    L, H, memory, top = n.leads, n.hidden, plan.memory, n.layers - 1
-    base, delta, out = plan.base[cell], plan.huber[cell], work.slope
+    H, top = n.hidden, n.layers - 1
+    delta, out = plan.huber[cell], work.slope
     v, d = output_layer(s.weights[cell], n)
     gv, gd = output_layer(work.gradient, n)
     total = 0
@@ -178,39 +209,23 @@ def output(s, m, n, plan, work, cell, steps, k):
                     work.dh[layer, t, r, j] = 0
     for t in range(steps):
         for r in range(n.windows):
-            here = (work.start[r] + t) % memory
-            if work.start[r] < 0 or m.past_mask[here] == 0:
+            label = work.label[cell, t, r]
+            count = 0
+            for j in range(n.leads):
+                count += 0 if math.isnan(label[j]) else 1
+            if count == 0:
                 continue
+            total += count
             if top == 0:
                 lstm.put(work.first[t + 1, r, n.features :], work.top)
             else:
                 lstm.put(work.upper[top - 1, t + 1, r, H:], work.top)
             lstm.heads(v, d, work.top, out)
-            count = 0
-            for j in range(L):
-                there = work.start[r] + t + plan.leads[j]
-                if there <= k and m.past_mask[there % memory] != 0:
-                    error = out[j] - label(s, m, n, work, base, j, here, there % memory)
-                    out[j] = min(max(error, -delta), delta)  # the slope of Huber's loss
-                    count += 1
-                else:
-                    out[j] = 0
-            if count > 0:
-                total += count
-                lstm.heads_back(v, work.top, out, gv, gd, work.dh[top, t, r])
+            for j in range(n.leads):  # the slope of Huber's loss
+                error = min(max(out[j] - label[j], -delta), delta)
+                out[j] = 0.0 if math.isnan(label[j]) else error
+            lstm.heads_back(v, work.top, out, gv, gd, work.dh[top, t, r])
     return total
-
-
-@kernel
-def label(s, m, n, work, base, j, here, there):
-    """What a cell's head j should have said at one place of memory: the rise beyond its base, in scales of the base."""
-    rest = m.past_y[there] - m.past_y[here]
-    if base == B_RISE:
-        at = slot(m.past_time[here], s.season_ns[0], m.season_0.shape[1])
-        rest -= rise(m.season_0, at, slot(m.past_time[there], s.season_ns[0], m.season_0.shape[1]))
-    elif base == B_LINEAR:
-        rest -= m.past_linear[here, j] / LINEAR_UNIT * work.scales[3 + j]
-    return min(max(rest / work.scales[3 + base * n.leads + j], -TARGET_CLIP), TARGET_CLIP)
 
 
 @kernel

@@ -216,6 +216,7 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("dc", single, (B, H)),
             ("wt", single, (4 * H, H)),
             ("gradient", single, (n.weights,)),
+            ("label", number, (n.cells, K, B, L)),  # of each cell's heads, in scales of its base; NaN none
             ("start", np.int64, (B,)),  # the first step of each window; -1 none
             ("a", single, (F + H,)),  # of the step on, as `first`
             ("up", single, (2 * H,)),
