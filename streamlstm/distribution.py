@@ -39,6 +39,30 @@ def cdf(forecast: Forecast, lead: int, values: ArrayLike) -> Floats:
     return between(np.array(forecast.taus), forecast.quantiles[:, lead], values)
 
 
+def interval(forecast: Forecast, level: float) -> tuple[Floats, Floats]:
+    """Lower and upper ends (L,) of the central interval of any level; of a level that is tracked, its own ends."""
+    if level in forecast.levels:
+        q = forecast.levels.index(level)
+        return forecast.lower[q], forecast.upper[q]
+    odds = _log_odds(np.array(forecast.taus))
+    return (
+        _inverse(odds, forecast.quantiles, float(_log_odds(np.array(0.5 - 0.5 * level)))),
+        _inverse(odds, forecast.quantiles, float(_log_odds(np.array(0.5 + 0.5 * level)))),
+    )
+
+
+def _inverse(odds: Floats, quantiles: Floats, wanted: float) -> Floats:
+    """The quantile (L,) at a log odds: the inverse of `between`, lead by lead."""
+    piece = int(np.clip(np.searchsorted(odds, wanted), 1, len(odds) - 1))
+    share = (wanted - odds[piece - 1]) / (odds[piece] - odds[piece - 1])
+    found: Floats = quantiles[piece - 1] + share * (quantiles[piece] - quantiles[piece - 1])
+    return found
+
+
+def _log_odds(p: Floats) -> Floats:
+    return np.log(p / (1 - p))
+
+
 def between(taus: Floats, quantiles: Floats, values: ArrayLike) -> Floats:
     """The distribution function through quantiles (T,) at taus (T,), both ascending: linear in log(p/(1-p)).
 
@@ -46,7 +70,7 @@ def between(taus: Floats, quantiles: Floats, values: ArrayLike) -> Floats:
     outer two quantiles have it. Where quantiles coincide, at a bound or on a series that stands still, it jumps.
     """
     at = np.asarray(values, dtype=float)
-    odds = np.log(taus / (1 - taus))
+    odds = _log_odds(taus)
     after = np.searchsorted(quantiles, at, side="right")  # how many quantiles are at or below each value
     piece = np.clip(after, 1, len(taus) - 1)
     q0, q1, z0, z1 = quantiles[piece - 1], quantiles[piece], odds[piece - 1], odds[piece]

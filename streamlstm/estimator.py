@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from river.time_series.base import Forecaster
 
 from streamlstm.config import Stream, duration_ns
+from streamlstm.distribution import interval
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Floats, Forecast, Observation
 
@@ -150,18 +151,22 @@ class LSTMForecaster(Forecaster):
     def forecast_interval(
         self, horizon: int, level: float = 0.8, xs: Sequence[dict[Any, Any]] | None = None
     ) -> list[tuple[float, float]]:
-        """Return (lower, upper) for each of the next steps; both the last value before there is an interval."""
+        """Return (lower, upper) for each of the next steps; both the last value before there is an interval.
+
+        Levels that the model was made for are calibrated each by itself, others lie between on its distribution.
+        """
         self._check(horizon, xs)
-        if level not in self.levels:
-            raise ValueError(f"level = {level}: need one of those that are calibrated, {self.levels}")
-        path, q, newest = self._path(horizon), self.levels.index(level), self._newest
+        if not 0 < level < 1:
+            raise ValueError(f"level = {level}: need a number between 0 and 1")
+        path, newest = self._path(horizon), self._newest
         if newest is None or not np.isfinite(newest.yhat).all():
             return [(y, y) for y in path]
         steps = np.arange(1, horizon + 1)
-        lower = path - np.interp(steps, newest.leads, newest.yhat - newest.lower[q])
-        upper = path + np.interp(steps, newest.leads, newest.upper[q] - newest.yhat)
+        low, high = interval(newest, level)
+        lower = path - np.interp(steps, newest.leads, newest.yhat - low)
+        upper = path + np.interp(steps, newest.leads, high - newest.yhat)
         for at, lead in _heads_within(newest.leads, horizon):  # to the last bit what the engine says
-            lower[lead - 1], upper[lead - 1] = newest.lower[q][at], newest.upper[q][at]
+            lower[lead - 1], upper[lead - 1] = low[at], high[at]
         return list(zip(lower.tolist(), upper.tolist(), strict=True))
 
     def _path(self, horizon: int) -> Floats:

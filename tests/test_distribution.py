@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamlstm import distribution
-from streamlstm.distribution import between, ends, probabilities
+from streamlstm.distribution import between, ends, interval, probabilities
+from streamlstm.events import Forecast, State
 
 TAUS = np.array(distribution.GRID)
 steps = st.lists(st.just(0.0) | st.floats(1e-6, 1e6), min_size=len(TAUS), max_size=len(TAUS))
@@ -53,3 +54,30 @@ def test_the_ends_of_each_interval_are_among_the_probabilities(levels) -> None:
     taus, (low, high) = np.array(probabilities(levels)), ends(levels)
     assert np.all(np.diff(taus) > 0)
     assert taus[high] - taus[low] == pytest.approx(levels) and taus[high] + taus[low] == pytest.approx(1)
+
+
+@given(
+    st.lists(st.floats(1e-3, 1e3), min_size=len(TAUS), max_size=len(TAUS)), st.floats(-1e3, 1e3), st.floats(0.05, 0.999)
+)
+def test_an_interval_of_any_level_holds_that_much_of_the_distribution(widths, first, level) -> None:
+    quantiles = first + np.cumsum(widths)
+    lower, upper = interval(forecast(quantiles), level)
+    below, above = between(TAUS, quantiles, [lower[0], upper[0]])
+    assert (below, above) == pytest.approx((0.5 - level / 2, 0.5 + level / 2), abs=1e-6)
+
+
+def test_a_level_that_is_tracked_has_its_own_ends() -> None:
+    lower, upper = interval(forecast(logistic(TAUS), lower=-1.25, upper=1.5), 0.8)
+    assert (lower[0], upper[0]) == (-1.25, 1.5)
+
+
+def forecast(quantiles: np.ndarray, lower: float = np.nan, upper: float = np.nan) -> Forecast:
+    """As much of a forecast as its distribution needs: one lead, and one tracked level."""
+    none = np.full(1, np.nan)
+    return Forecast(
+        series="s", stream="s", position=1, origin_ns=0, step_ns=1, y=0.0, leads=(1,), levels=(0.8,), yhat=none,
+        lower=np.full((1, 1), lower), upper=np.full((1, 1), upper), taus=distribution.GRID,
+        quantiles=quantiles.reshape(-1, 1), lstm=none, seasonal=none, weights={"lstm": 1.0}, naive=none,
+        skill_persistence=none, skill_seasonal=none, absolute_error=none, coverage=np.full((1, 1), np.nan),
+        anomaly_score=np.nan, state=State.ACTIVE, n_seen=1,
+    )  # fmt: skip

@@ -133,6 +133,14 @@ def test_the_wider_level_has_the_wider_interval():
     assert all(low < high for low, high in narrow)
 
 
+@pytest.mark.parametrize(("inner", "between", "outer"), [(0.5, 0.8, 0.9), (0.8, 0.9, 0.95), (0.95, 0.99, 0.999)])
+def test_an_interval_of_any_level_lies_between_its_neighbours(inner, between, outer):
+    model = learned()
+    found = [model.forecast_interval(4, level) for level in (outer, between, inner)]
+    for (a, f), (b, e), (c, d) in zip(*found, strict=True):
+        assert a <= b <= c <= d <= e <= f
+
+
 def test_it_learns_a_wave_better_than_the_last_value_does():
     model, error, naive = LSTMForecaster(**SMALL), metrics.MAE(), metrics.MAE()
     for i, y in enumerate(LONG[:-3]):
@@ -232,8 +240,8 @@ def test_calls_that_make_no_sense_are_refused_in_words():
         model.forecast(5)
     with pytest.raises(ValueError, match="need one for each of the 3 steps"):
         model.forecast(3, xs=[{}])
-    with pytest.raises(ValueError, match="those that are calibrated"):
-        model.forecast_interval(3, level=0.5)
+    with pytest.raises(ValueError, match="need a number between 0 and 1"):
+        model.forecast_interval(3, level=80)
     with pytest.raises(ValueError, match="with every observation, or with none"):
         model.learn_one(1.0, time=5.0)
     with pytest.raises(ValueError, match="counts steps"):
