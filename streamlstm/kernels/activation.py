@@ -45,6 +45,18 @@ def tanh(x):
     return math.tanh(x)
 
 
+def exp(x):
+    """e^x. float32 by `exp32`, float64 by the C library (tests only)."""
+    return math.exp(x)
+
+
+@overload(exp, inline="always")
+def _exp(x):
+    if x == types.float32:
+        return lambda x: exp32(x)
+    return lambda x: math.exp(x)
+
+
 @overload(sigmoid, inline="always")
 def _sigmoid(x):
     if x == types.float32:
