@@ -31,14 +31,14 @@ def attend(w, h, tape, share, query, context):
     query (H,)     q, written here
     context (H,)   written here
     """
-    n, m = h.shape[0], tape.shape[0]
-    zero = h[0] * 0
+    n, m, real = h.shape[0], tape.shape[0], h.dtype.type
+    zero = real(0)
     for j in range(n):
         query[j] = zero
         context[j] = zero
     if m == 0:
         return
-    scale = (zero + 1) / math.sqrt(zero + n)
+    scale = real(1.0 / math.sqrt(n))
     for i in range(n):
         a, row = h[i] * scale, w[i]
         for j in range(n):
@@ -70,11 +70,10 @@ def attend_back(w, h, tape, share, query, dcontext, gw, dh, dtape, dquery):
     dtape (R, H)                ∂loss/∂h_r of the states asked
     dquery (H,)                 scratch
     """
-    n, m = h.shape[0], tape.shape[0]
+    n, m, real = h.shape[0], tape.shape[0], h.dtype.type
     if m == 0:
         return
-    zero = h[0] * 0
-    scale = (zero + 1) / math.sqrt(zero + n)
+    zero, scale = real(0), real(1.0 / math.sqrt(n))
     mean = zero
     for r in range(m):
         mean += share[r] * dot(tape[r], dcontext)

@@ -32,15 +32,15 @@ def adamw(w, m, v, g, average, rate, scale, updates, averaging):
 
     w <- w - rate · (m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε) + λ w)
     """
-    one = w[0] * 0 + 1
-    b1, b2 = one * BETA1, one * BETA2
-    step = one * (rate / (1.0 - BETA1**updates))
-    spread = one * (1.0 / (1.0 - BETA2**updates))
-    stay = one * (1.0 - rate * DECAY)
-    shrink, keep, epsilon = one * scale, one * averaging, one * EPSILON
+    real = w.dtype.type
+    zero, one, b1, b2, epsilon = real(0), real(1), real(BETA1), real(BETA2), real(EPSILON)
+    step = real(rate / (1.0 - BETA1**updates))
+    spread = real(1.0 / (1.0 - BETA2**updates))
+    stay = real(1.0 - rate * DECAY)
+    shrink, keep = real(scale), real(averaging)
     for j in range(w.shape[0]):
         gj = g[j] * shrink
-        g[j] = gj * 0
+        g[j] = zero
         mj = b1 * m[j] + (one - b1) * gj
         vj = b2 * v[j] + (one - b2) * gj * gj
         m[j] = mj
@@ -56,15 +56,15 @@ def nadam(w, m, v, g, average, rate, scale, updates, averaging):
 
     w <- w - rate · (β₁ m/(1-β₁ᵗ⁺¹) + (1-β₁) g/(1-β₁ᵗ)) / (√(v/(1-β₂ᵗ)) + ε)
     """
-    one = w[0] * 0 + 1
-    b1, b2 = one * BETA1, one * BETA2
-    ahead = one * (rate * BETA1 / (1.0 - BETA1 ** (updates + 1)))
-    here = one * (rate * (1.0 - BETA1) / (1.0 - BETA1**updates))
-    spread = one * (1.0 / (1.0 - BETA2**updates))
-    shrink, keep, epsilon = one * scale, one * averaging, one * EPSILON
+    real = w.dtype.type
+    zero, one, b1, b2, epsilon = real(0), real(1), real(BETA1), real(BETA2), real(EPSILON)
+    ahead = real(rate * BETA1 / (1.0 - BETA1 ** (updates + 1)))
+    here = real(rate * (1.0 - BETA1) / (1.0 - BETA1**updates))
+    spread = real(1.0 / (1.0 - BETA2**updates))
+    shrink, keep = real(scale), real(averaging)
     for j in range(w.shape[0]):
         gj = g[j] * shrink
-        g[j] = gj * 0
+        g[j] = zero
         mj = b1 * m[j] + (one - b1) * gj
         vj = b2 * v[j] + (one - b2) * gj * gj
         m[j] = mj
@@ -77,12 +77,12 @@ def nadam(w, m, v, g, average, rate, scale, updates, averaging):
 @kernel
 def rmsprop(w, v, g, average, rate, scale, averaging):
     """Tieleman and Hinton (2012, lecture 6.5): v <- ρ v + (1-ρ) g²,  w <- w - rate · g / (√v + ε)."""
-    one = w[0] * 0 + 1
-    rho = one * SMOOTHING
-    step, shrink, keep, epsilon = one * rate, one * scale, one * averaging, one * EPSILON
+    real = w.dtype.type
+    zero, one, rho, epsilon = real(0), real(1), real(SMOOTHING), real(EPSILON)
+    step, shrink, keep = real(rate), real(scale), real(averaging)
     for j in range(w.shape[0]):
         gj = g[j] * shrink
-        g[j] = gj * 0
+        g[j] = zero
         vj = rho * v[j] + (one - rho) * gj * gj
         v[j] = vj
         new = w[j] - step * gj / (math.sqrt(vj) + epsilon)
@@ -93,12 +93,12 @@ def rmsprop(w, v, g, average, rate, scale, averaging):
 @kernel
 def sgd(w, m, g, average, rate, scale, averaging):
     """Stochastic gradient descent with momentum: Sutskever et al. (2013, eq. 1, 2). m <- μ m - rate g,  w <- w + m."""
-    one = w[0] * 0 + 1
-    mu = one * MOMENTUM
-    step, shrink, keep = one * rate, one * scale, one * averaging
+    real = w.dtype.type
+    zero, mu = real(0), real(MOMENTUM)
+    step, shrink, keep = real(rate), real(scale), real(averaging)
     for j in range(w.shape[0]):
         gj = g[j] * shrink
-        g[j] = gj * 0
+        g[j] = zero
         mj = mu * m[j] - step * gj
         m[j] = mj
         new = w[j] + mj

@@ -40,7 +40,7 @@ def count_below(w, threshold):
 @kernel
 def largest(w):
     """The largest |w|. w (P,)."""
-    most = w[0] * 0
+    most = w.dtype.type(0)
     for j in range(w.shape[0]):
         most = max(most, abs(w[j]))
     return most
@@ -53,11 +53,11 @@ def prune(w, average, share):
     The threshold is found by halving: a pass over the weights each time, no sort, no scratch. w and average (P,): the
     weights learn, their average forecasts.
     """
-    zero = w[0] * 0
+    zero, half = w.dtype.type(0), w.dtype.type(0.5)
     wanted = int(share * w.shape[0])
     low, high = zero, largest(w)
     for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
+        middle = low + (high - low) * half
         if count_below(w, middle) <= wanted:
             low = middle
         else:
@@ -74,8 +74,8 @@ def hold(w, m, g):
 
     w, m, g (P,): weights, first moment, gradient.
     """
-    zero = w[0] * 0
+    zero = w.dtype.type(0)
     for j in range(w.shape[0]):
-        if w[j] == 0:
+        if w[j] == zero:
             m[j] = zero
             g[j] = zero
