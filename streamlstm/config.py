@@ -144,9 +144,15 @@ class Model(Section):
     layers: Annotated[int, Field(ge=1, le=3, description="LSTM layers")] = 1
     truncation: Annotated[int, Field(ge=2, le=128, description="steps the gradient travels back")] = 24
     activation: Annotated[Literal["tanh", "relu"], Field(description="of the cell's candidate and output")] = "tanh"
+    residual: Annotated[bool, Field(description="add each upper layer's input to its output")] = False
+    attention: Annotated[int, Field(ge=0, le=64, description="past hidden states that the heads look back at")] = 0
+    pruning: Annotated[float, Field(ge=0, lt=1, description="share of the weights that become zero")] = 0.0
+    optimiser: Annotated[
+        Literal["adam", "adamw", "nadam", "rmsprop", "sgd"], Field(description="how a gradient moves the weights")
+    ] = "adam"
     learning_rate: Annotated[
         tuple[Annotated[float, Field(gt=0, le=0.1)], ...],
-        Field(min_length=1, max_length=5, description="Adam's step, of as many cells as there are numbers"),
+        Field(min_length=1, max_length=5, description="the optimiser's step, of as many cells as there are numbers"),
     ] = (1e-3, 3e-3, 8e-3)
     memory: Annotated[int, Field(ge=64, le=1_000_000, description="past steps kept for replay")] = 20_000
     replay: Annotated[int, Field(ge=0, le=5, description="windows drawn from memory an update")] = 3

@@ -11,7 +11,8 @@ from streamlstm.kernels import kernel, linear, lstm, stage
 from streamlstm.kernels.season import COUNT, PROFILE, settle_slot, slot
 from streamlstm.model.experts import take_recent
 from streamlstm.model.features import LINEAR_UNIT, features, floored, regressors
-from streamlstm.model.learn import STATE_UNIT, first_cell, upper_cell
+from streamlstm.model.heads import lay_by
+from streamlstm.model.learn import STATE_MOST, STATE_UNIT, first_cell, upper_cell
 from streamlstm.model.settle import running
 from streamlstm.model.state import (
     BASES,
@@ -57,6 +58,7 @@ def advance(s, m, plan, work, k, y, real, alone, civil):
     regress(s, m, plan, work, k, real)
     keep_state(s, m, plan, k)
     features(work.a[: n.features], s, m, plan, work, k)
+    lay_by(s, n, work)
     for cell in range(n.cells):
         step(s, n, work, cell)
     s.index = k
@@ -71,13 +73,32 @@ def step(s, n, work, cell):
     w, b, p = first_cell(s.average[cell], n)
     lstm.step(w, b, p, a, cells[0], work.z, n.relu)
     lstm.put(a[F:], state[0])
+    if n.relu:
+        hold(state[0], cells[0])
     for layer in range(1, n.layers):
         up = work.up
-        lstm.put(state[layer - 1], up)
+        if layer > 1 and n.residual:
+            lstm.add(state[layer - 1], up)  # to the input of the layer below, which is still there
+        else:
+            lstm.put(state[layer - 1], up)
         lstm.put(state[layer], up[H:])
         w, b, p = upper_cell(s.average[cell], n, layer)
         lstm.step(w, b, p, up, cells[layer], work.z, n.relu)
         lstm.put(up[H:], state[layer])
+        if n.relu:
+            hold(state[layer], cells[layer])
+
+
+@kernel
+def hold(h, c):
+    """Clip a hidden and a cell state (H,) to what can be kept of them: with ReLU, nothing else stops them from growing.
+
+    Sak, Senior and Beaufays (2014) clip cell states at ±50.
+    """
+    most = h.dtype.type(STATE_MOST)
+    for j in range(h.shape[0]):
+        h[j] = min(max(h[j], -most), most)
+        c[j] = min(max(c[j], -most), most)
 
 
 @kernel

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
-from streamlstm.kernels import conformal, detect, linear, mix, quantiles, score, stack
+from streamlstm.kernels import conformal, detect, linear, mix, optimiser, quantiles, score, stack
 from streamlstm.kernels.season import ERROR, FIXED
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
 from streamlstm.model.state import (
@@ -65,7 +65,10 @@ class Sizes(NamedTuple):
     experts: int
     features: int  # F: inputs of the first layer
     regressors: int  # P: of the linear branch
-    weights: int  # of one cell: per layer w, b and peepholes, then the heads; rounded up to whole cache lines
+    attention: int  # R: past hidden states that the heads look back at
+    weights: (
+        int  # of one cell: per layer w, b and peepholes, then attention's, the heads; rounded up to whole cache lines
+    )
 
     @classmethod
     def of(cls, stream: Stream) -> Sizes:
@@ -89,8 +92,19 @@ class Sizes(NamedTuple):
             experts=E_CELL + len(m.learning_rate) + (len(m.learning_rate) > 1) + mix.COMMITTEES,
             features=features,
             regressors=regressors,
-            weights=-(-(in_cells + L * (m.hidden + 1)) // 16) * 16,
+            attention=m.attention,
+            weights=-(-(in_cells + (m.hidden**2 + L * m.hidden if m.attention else 0) + L * (m.hidden + 1)) // 16) * 16,
         )
+
+    @property
+    def matrices(self) -> list[tuple[int, int]]:
+        """Where each layer's w begins and ends among a cell's weights."""
+        found, begin, below = [], 0, self.features
+        for _ in range(self.layers):
+            end = begin + (below + self.hidden) * 4 * self.hidden
+            found.append((begin, end))
+            begin, below = end + 7 * self.hidden, self.hidden
+        return found
 
 
 @dataclass(frozen=True)
@@ -182,6 +196,8 @@ class Layout:
         plan["rate"] = 1.0 - 0.5 ** (step / (4 * min(longest, 2016 * step)))
         plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
         plan["inputs"], plan["relu"] = stream.inputs, m.activation == "relu"
+        plan["residual"], plan["optimiser"] = m.residual, optimiser.NAMES.index(m.optimiser)
+        plan["pruning"], plan["matrices"] = m.pruning, n.matrices
         plan["most_periods"] = min(max(m.memory // 48, 8), 120)
         plan["base"] = [CELL_BASES[cell % 3] for cell in range(n.cells)]
         plan["huber"] = HUBER
@@ -299,6 +315,9 @@ class Rows:
                 edge = np.sqrt(6.0 / (rows + n.hidden))
                 drawn += [dice.uniform(-edge, edge, rows * 4 * n.hidden), np.zeros(7 * n.hidden)]
                 inputs = n.hidden
+            if n.attention:
+                edge = np.sqrt(3.0 / n.hidden)
+                drawn.append(dice.uniform(-edge, edge, n.hidden**2))
             first = np.concatenate(drawn)
             s["weights"][cell, : len(first)] = s["average"][cell, : len(first)] = first
         s["format"], s["fingerprint"] = FORMAT, self.layout.fingerprint

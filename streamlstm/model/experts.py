@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import kernel, linear, lstm, stage
+from streamlstm.kernels import kernel, linear, stage
 from streamlstm.kernels.analogue import analogue
 from streamlstm.kernels.medians import median_of, middle, slide
 from streamlstm.kernels.season import latest, latest_few, slot, usual
 from streamlstm.model.features import deviation, rise
-from streamlstm.model.learn import output_layer
+from streamlstm.model.heads import say
 from streamlstm.model.state import (
     B_LINEAR,
     B_LONG,
@@ -58,8 +58,7 @@ def prepare(s, m, plan, work, k):
     """What the experts of all leads share: the heads of the cells, the analogue's forecasts."""
     n = shape(s, work, plan)
     for cell in range(n.cells):
-        v, d = output_layer(s.average[cell], n)
-        lstm.heads(v, d, s.hidden_state[cell, n.layers - 1], work.out[cell])
+        say(s, n, work, cell)
     period = s.season_ns[0] // plan.step_ns
     if period >= 2:
         analogue(

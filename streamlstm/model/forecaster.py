@@ -107,6 +107,7 @@ def forget(s, m, plan, civil):
         for layer in range(layers):
             for j in range(H):
                 s.hidden_state[cell, layer, j], s.cell_state[cell, layer, j] = 0, 0
+    s.taped = 0
     empty = plan.longest + 1
     for i in range(1, empty + 1):
         record(s, m, plan, last + i, s.y, False, before + (civil - before) // (empty + 1) * i)

@@ -11,11 +11,14 @@ import math
 
 from streamlstm.kernels import kernel, lstm, stage
 from streamlstm.kernels.adam import adam, norm
+from streamlstm.kernels.optimiser import ADAM, another
 from streamlstm.kernels.season import slot
 from streamlstm.model.features import LINEAR_UNIT, features, rise
+from streamlstm.model.heads import lay_out, say_back, say_of, take_in
 from streamlstm.model.state import B_LINEAR, B_RISE, CYCLE, shape
+from streamlstm.model.thin import thin, withhold
 
-STATE_UNIT = 4095.0  # kept states: 16 bits over ±8
+STATE_UNIT, STATE_MOST = 4095.0, 8.0  # kept states: 16 bits over ±8
 CLIP_NORM = 1.0
 TARGET_CLIP = 10.0  # in units of the lead's scale
 START = 16  # observations before the first window: the running scales mean nothing earlier
@@ -70,10 +73,12 @@ def draw(s, choices):
 
 @stage
 def update(s, plan, work, cell, labelled):
-    """Average the gradient over its labels, clip, let Adam move a cell's weights. What is not finite is refused."""
+    """Average a cell's gradient over its labels, clip, let an optimiser move the weights; refuse what is not finite."""
     if labelled == 0:
         return
     share = 1.0 / labelled
+    if plan.pruning > 0.0:
+        withhold(plan.matrices[:], s.weights[cell][:], s.first_moment[cell][:], work.gradient[:])
     size = norm(work.gradient) * share
     s.gradient_norm[cell] = size
     if not math.isfinite(size):
@@ -86,10 +91,19 @@ def update(s, plan, work, cell, labelled):
     scale = share * min(1.0, CLIP_NORM / max(size, 1e-30))
     decay = max(0.2, 1.0 / math.sqrt(1.0 + s.seen / 2000.0))
     averaging = max(0.005, 20.0 / (20.0 + updates))
-    adam(
-        s.weights[cell], s.first_moment[cell], s.second_moment[cell], work.gradient, s.average[cell],
-        plan.learning_rate[cell] * decay, scale, updates, averaging,
-    )  # fmt: skip
+    rate = plan.learning_rate[cell] * decay
+    if plan.optimiser == ADAM:
+        adam(
+            s.weights[cell], s.first_moment[cell], s.second_moment[cell], work.gradient, s.average[cell],
+            rate, scale, updates, averaging,
+        )  # fmt: skip
+    else:
+        another(
+            plan.optimiser, s.weights[cell][:], s.first_moment[cell][:], s.second_moment[cell][:], work.gradient[:],
+            s.average[cell][:], rate, scale, updates, averaging,
+        )  # fmt: skip
+    if plan.pruning > 0.0:
+        thin(plan.matrices[:], s.weights[cell][:], s.average[cell][:], plan.pruning, updates)
 
 
 @stage
@@ -124,6 +138,8 @@ def gradient(s, m, plan, work, cell, steps):
                     lstm.put(work.first[t + 1, r, F:], a[t, r])
                 else:
                     lstm.put(work.upper[layer - 2, t + 1, r, H:], a[t, r])
+                    if n.residual:
+                        lstm.add(work.upper[layer - 2, t, r, :H], a[t, r])
         w, b, p = upper_cell(weights, n, layer)
         lstm.forward(w, b, p, a, work.cells[layer], work.gates[layer], work.squashed[layer], n.relu, steps)
     labelled = output(s, n, plan, work, cell, steps)
@@ -131,6 +147,10 @@ def gradient(s, m, plan, work, cell, steps):
         layer = n.layers - 1 - back
         w, b, p = upper_cell(weights, n, layer)
         gw, gb, gp = upper_cell(slopes, n, layer)
+        if n.residual:
+            for t in range(steps):
+                for r in range(n.windows):
+                    lstm.add(work.dh[layer, t, r], work.dh[layer - 1, t, r])
         lstm.backward(
             w, p, work.cells[layer], work.gates[layer], work.squashed[layer], work.dh[layer], work.dh[layer - 1],
             work.dc, work.wt, n.relu, steps, True,
@@ -197,11 +217,9 @@ def labels(s, m, plan, work, steps, k):
 @kernel
 def output(s, n, plan, work, cell, steps):
     """Forward and back through the heads of one cell: fills in work.dh. Returns how many labels there were."""
-    H, top = n.hidden, n.layers - 1
     delta, out = plan.huber[cell], work.slope
-    v, d = output_layer(s.weights[cell], n)
-    gv, gd = output_layer(work.gradient, n)
     total = 0
+    lay_out(n, work, steps)
     for layer in range(n.layers):
         for t in range(steps):
             for r in range(n.windows):
@@ -216,15 +234,12 @@ def output(s, n, plan, work, cell, steps):
             if count == 0:
                 continue
             total += count
-            if top == 0:
-                lstm.put(work.first[t + 1, r, n.features :], work.top)
-            else:
-                lstm.put(work.upper[top - 1, t + 1, r, H:], work.top)
-            lstm.heads(v, d, work.top, out)
+            say_of(s.weights[cell], n, work, t, r, out)
             for j in range(n.leads):  # the slope of Huber's loss
                 error = min(max(out[j] - label[j], -delta), delta)
                 out[j] = 0.0 if math.isnan(label[j]) else error
-            lstm.heads_back(v, work.top, out, gv, gd, work.dh[top, t, r])
+            say_back(s.weights[cell], n, work, t, r, out)
+    take_in(n, work, steps)
     return total
 
 
@@ -243,11 +258,3 @@ def upper_cell(flat, n, layer):
     at = (n.features + H) * 4 * H + 7 * H + (layer - 1) * (8 * H * H + 7 * H)
     b = at + 8 * H * H
     return flat[at:b].reshape((2 * H, 4 * H)), flat[b : b + 4 * H], flat[b + 4 * H : b + 7 * H]
-
-
-@kernel
-def output_layer(flat, n):
-    """The heads' v (L, H) and d (L,) out of all weights, or out of their gradient: they come after the layers."""
-    H, L = n.hidden, n.leads
-    at = (n.features + H) * 4 * H + 7 * H + (n.layers - 1) * (8 * H * H + 7 * H)
-    return flat[at : at + L * H].reshape((L, H)), flat[at + L * H : at + L * (H + 1)]

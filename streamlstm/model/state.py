@@ -123,6 +123,8 @@ def record(n: Sizes) -> np.dtype:
             ("second_moment", single, (E, W)),
             ("hidden_state", single, (E, N, H)),
             ("cell_state", single, (E, N, H)),
+            ("tape", single, (E, n.attention, H)),  # topmost hidden states before the last, in any order
+            ("taped", whole),  # how many there have been
         ]
     )
 
@@ -183,6 +185,10 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("step_ns", whole),
             ("inputs", whole),  # covariates
             ("relu", whole),
+            ("residual", whole),
+            ("optimiser", whole),  # kernels.optimiser.NAMES
+            ("pruning", number),  # share of the matrices that becomes zero
+            ("matrices", whole, (n.layers, 2)),  # where they begin and end among a cell's weights
             ("most_periods", whole),  # that the analogue looks back
             ("base", whole, (n.cells,)),  # of each cell's labels
             ("group", whole, (n.experts,)),  # SOURCES
@@ -223,7 +229,14 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("z", single, (4 * H,)),
             ("out", single, (n.cells, L)),
             ("slope", single, (L,)),
-            ("top", single, (H,)),  # hidden state of the last layer at one step
+            ("top", single, (H,)),  # topmost hidden state at one step
+            ("tape", single, (B, K if n.attention else 0, H)),  # and of all steps of all windows
+            ("dtape", single, (B, K if n.attention else 0, H)),
+            ("read", single, (2 * H if n.attention else 0,)),  # by the heads: a hidden state, its context
+            ("dread", single, (2 * H if n.attention else 0,)),
+            ("share", single, (n.attention,)),
+            ("query", single, (H if n.attention else 0,)),
+            ("dquery", single, (H if n.attention else 0,)),
             ("scales", number, (3 + len(BASES) * L,)),
             ("x", number, (P,)),
             ("px", number, (P,)),
@@ -258,17 +271,19 @@ def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]
 
 Shape = namedtuple(
     "Shape",
-    "leads levels taus hidden layers cells experts features shown truncation windows regressors inputs relu",
+    "leads levels taus hidden layers cells experts features shown truncation windows regressors attention "
+    "inputs relu residual",
 )
 
 
 @kernel
 def shape(s, work, plan):
-    """The sizes of a series. All but the last two are constants in the machine code: they come from types."""
+    """The sizes of a series. All but the last three are constants in the machine code: they come from types."""
     return Shape(
         s.covered.shape[1], s.covered.shape[0], s.slow.shape[1], s.hidden_state.shape[2], s.hidden_state.shape[1],
         s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
-        work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], plan.inputs, plan.relu,
+        work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], s.tape.shape[1],
+        plan.inputs, plan.relu, plan.residual,
     )  # fmt: skip
 
 

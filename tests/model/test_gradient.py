@@ -19,7 +19,7 @@ from streamlstm.model.features import LINEAR_UNIT
 from streamlstm.model.learn import STATE_UNIT, TARGET_CLIP, gradient, look
 from streamlstm.model.state import B_LAST, B_LINEAR, B_RISE, CYCLE, carve, shape, work_dtype
 from streamlstm.model.zone import NEVER_NS
-from tests import reference
+from tests import reference, reference_settings
 from tests.small import STREAM, STREAM_TWO_LAYERS, with_model
 
 HOUR_NS = 3_600_000_000_000
@@ -29,6 +29,10 @@ KINDS = {
     "one layer": with_model(STREAM, memory=64),  # so that the ring has been round a few times
     "two layers": with_model(STREAM_TWO_LAYERS, memory=64),
     "one layer, ReLU": with_model(STREAM, memory=64, activation="relu"),
+    "two layers, residual, momentum": with_model(
+        STREAM_TWO_LAYERS, memory=64, residual=True, optimiser="sgd", learning_rate=(1e-2, 3e-2, 8e-2)
+    ),
+    "two layers, residual, attention": with_model(STREAM_TWO_LAYERS, memory=64, residual=True, attention=3),
     "two layers, ReLU": with_model(STREAM_TWO_LAYERS, memory=64, activation="relu"),
 }
 
@@ -85,7 +89,8 @@ class Series:
         """How many weights a cell has."""
         n = self.layout.sizes
         first = (n.features + n.hidden) * 4 * n.hidden + 7 * n.hidden
-        return first + (n.layers - 1) * (8 * n.hidden**2 + 7 * n.hidden) + n.leads * (n.hidden + 1)
+        attention = n.hidden**2 + n.leads * n.hidden if n.attention else 0
+        return first + (n.layers - 1) * (8 * n.hidden**2 + 7 * n.hidden) + attention + n.leads * (n.hidden + 1)
 
     def real(self, k: int) -> bool:
         return self.rows.ring(self.slot, "past_mask")[k % self.layout.memory] == 1
@@ -123,12 +128,14 @@ class Series:
         kept = kept / STATE_UNIT
         relu = self.stream.model.activation == "relu"
         net = partial(
-            reference.Network.of,
+            reference_settings.Network.of,
             inputs=n.features,
             hidden=n.hidden,
             layers=n.layers,
             leads=n.leads,
             activation=reference.relu if relu else np.tanh,
+            residual=self.stream.model.residual,
+            reach=n.attention,
         )
         return reference.central_differences(
             lambda flat: reference.window_loss(
