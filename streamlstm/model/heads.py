@@ -18,7 +18,7 @@ def say(s, n, work, cell):
         H, tape = n.hidden, s.tape[cell][: min(n.attention, s.taped)]
         topmost(s, n, cell, work.top)
         lstm.put(work.top, work.read)
-        attend(question(s.average[cell], n), work.top, tape, work.share, work.query, work.read[H:])
+        attend(question(s.average[cell], n)[0], work.top, tape, work.share, work.query, work.read[H:])
         lstm.heads(v, d, work.read, work.out[cell])
     elif n.residual and n.layers > 1:
         topmost(s, n, cell, work.top)
@@ -76,7 +76,7 @@ def say_of(weights, n, work, t, r, out):
     if n.attention > 0:
         h, tape = work.tape[r, t], work.tape[r][max(t - n.attention, 0) : t]
         lstm.put(h, work.read)
-        attend(question(weights, n), h, tape, work.share, work.query, work.read[n.hidden :])
+        attend(question(weights, n)[0], h, tape, work.share, work.query, work.read[n.hidden :])
         lstm.heads(v, d, work.read, out)
     else:
         topmost_of(n, work, t, r, work.top)
@@ -98,8 +98,8 @@ def say_back(weights, n, work, t, r, de):
         lstm.heads_back(v, work.read, de, gv, gd, work.dread)
         lstm.add(work.dread[:H], work.dtape[r, t])
         attend_back(
-            question(weights, n), work.tape[r, t], work.tape[r][first:t], work.share, work.query, work.dread[H:],
-            question(work.gradient, n), work.dtape[r, t], work.dtape[r][first:t], work.dquery,
+            question(weights, n)[0], work.tape[r, t], work.tape[r][first:t], work.share, work.query, work.dread[H:],
+            question(work.gradient, n)[0], work.dtape[r, t], work.dtape[r][first:t], work.dquery,
         )  # fmt: skip
     else:
         lstm.heads_back(v, work.top, de, gv, gd, work.dh[n.layers - 1, t, r])
@@ -124,9 +124,9 @@ def output_layer(flat, n):
 
 @kernel
 def question(flat, n):
-    """The attention's w (H, H) out of the same: between the layers and the heads."""
+    """The attention's w (H, H) out of the same: between the layers and the heads. In a tuple: numba returns no view."""
     begin, end = after_layers(n)
-    return flat[begin:end].reshape((n.hidden, n.hidden))
+    return (flat[begin:end].reshape((n.hidden, n.hidden)),)
 
 
 @kernel

@@ -223,7 +223,7 @@ def output(s, n, plan, work, cell, steps):
     for layer in range(n.layers):
         for t in range(steps):
             for r in range(n.windows):
-                for j in range(H):
+                for j in range(n.hidden):
                     work.dh[layer, t, r, j] = 0
     for t in range(steps):
         for r in range(n.windows):
