@@ -65,9 +65,9 @@ _settings.CPU_FEATURES = _cpu_features()
 # What may be reordered without touching NaN guards: `fastmath=True` would make isfinite() always true.
 FLAGS = {"contract", "nsz", "arcp", "afn"}
 
-# Without `_nrt` no references to arrays are counted: nothing is allocated in here, a kernel that allocates does not
-# compile, and the caller holds on to its arrays until the call returns. Counting them, up and down and atomically for
-# every view, took a third of the time.
+# Without `_nrt` no references to arrays are counted: the caller holds on to its arrays until the call returns, and
+# nothing is allocated in here, but by `sorting`; any other kernel that allocates does not compile. Counting references,
+# up and down and atomically for every view, took a third of the time.
 COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
@@ -87,3 +87,8 @@ def stage(function: Callable[..., Any]) -> Any:
 def reduction(function: Callable[..., Any]) -> Any:
     """The same for sums whose order is free: these only vectorise when they may be reassociated."""
     return numba.njit(fastmath=FLAGS | {"reassoc"}, forceinline=True, **COMMON)(function)
+
+
+def sorting(function: Callable[..., Any]) -> Any:
+    """A stage that sorts: numba's sort allocates a stack of its own, and needs the counts."""
+    return numba.njit(fastmath=FLAGS, cache=True, **COMMON | {"_nrt": True})(function)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import kernel, stage
+from streamlstm.kernels import kernel, sorting, stage
 from streamlstm.kernels.season import turn
 
 TREND = 1.5  # bins: below this is the trend, not a season
@@ -22,7 +22,7 @@ CLEAR = 6.0  # times the floor: a line
 OWN = 2.5  # bins to either side that are a line's own: the taper's width, and what wanders
 
 
-@stage
+@sorting
 def flatten(lines, width, knots, window):
     """Divide a spectrum by its floor: now chance alone would make each an exponential variable of mean one.
 
@@ -69,7 +69,7 @@ def flatten(lines, width, knots, window):
     return True
 
 
-@stage
+@sorting
 def bleach(lines, width, window):
     """Divide by 1 + θ² − 2θ cos ω, the colour of differences when a level walks under noise (an IMA(1,1) process).
 

@@ -6,6 +6,8 @@ import math
 
 from streamlstm.kernels import kernel
 
+FEW = 8  # most values that `median_of` takes
+
 
 @kernel
 def slide(ordered, count, old, new):
@@ -45,12 +47,23 @@ def middle(ordered, count):
 
 @kernel
 def median_of(values, n, scratch):
-    """The median of those of the first n values that are finite, NaN if none is. Meant for few: it sorts by insertion.
+    """The median of those of the first n values that are finite, NaN if none is.
 
-    values (>= n,), scratch (>= n,).
+    The k-th is the largest of those that have at most k below them: no branch to mispredict, and FEW is one vector.
+    values (>= n,), scratch (FEW,), n <= FEW.
     """
-    count = 0
+    there = 0
+    for i in range(FEW):
+        scratch[i] = math.inf
     for i in range(n):
         if math.isfinite(values[i]):
-            count = slide(scratch, count, math.nan, values[i])
-    return middle(scratch, count)
+            scratch[i] = values[i]
+            there += 1
+    low, high = -math.inf, -math.inf
+    for i in range(FEW):
+        below = 0
+        for j in range(FEW):
+            below += 1 if scratch[j] < scratch[i] else 0
+        low = max(low, scratch[i] if below <= (there - 1) // 2 else -math.inf)
+        high = max(high, scratch[i] if below <= there // 2 else -math.inf)
+    return 0.5 * low + 0.5 * high if there > 0 else math.nan

@@ -171,15 +171,17 @@ def settle(state, forecasts, mixture, y, size, lead, weights, regret):
             scatter += weights[m] * max(0.0, regret[m] * (regret[m] + 2.0 * memory * state[S, m]))
             weight += weights[m]
     usual = scatter / weight if weight > 0.0 else 0.0
+    for m in range(M):  # in three loops, or the compiler gives up on telling the rows apart, and takes them one by one
+        v = max(0.0, regret[m] * (regret[m] + 2.0 * memory * state[S, m])) if state[SEEN, m] > 0.0 else usual
+        state[V, m] = DISCOUNT * state[V, m] + v
+    for m in range(M):
+        square, bound = max(state[V, m], NOTHING), max(state[B, m], 1.0)
+        state[STEP, m] = math.sqrt(min(ETA * ETA * square, logarithm * bound * bound) / (square * bound * bound))
     for m in range(M):
         r = regret[m]
         v = max(0.0, r * (r + 2.0 * memory * state[S, m])) if state[SEEN, m] > 0.0 else usual
         state[S, m] = memory * state[S, m] + r
-        state[V, m] = DISCOUNT * state[V, m] + v
-        square, bound = max(state[V, m], NOTHING), max(state[B, m], 1.0)
-        eta = math.sqrt(min(ETA * ETA * square, logarithm * bound * bound) / (square * bound * bound))
-        state[R, m] = DISCOUNT * state[R, m] + r - eta * v
-        state[STEP, m] = eta
+        state[R, m] = DISCOUNT * state[R, m] + r - state[STEP, m] * v
 
 
 @kernel

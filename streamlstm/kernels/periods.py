@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import kernel, stage
+from streamlstm.kernels import kernel, sorting, stage
 from streamlstm.kernels.fourier import power, size_for, taper
 from streamlstm.kernels.lines import added, best_line, clear, flatten, share, sharpen
 
@@ -101,7 +101,7 @@ def straighten(past_y, past_mask, k, level):
     return real
 
 
-@stage
+@sorting
 def calm(level, spare):
     """Clip the differences at `WILD` times their median size, zeros aside: spikes and shifts of level become small."""
     n = level.shape[0]

@@ -28,9 +28,7 @@ from streamlstm.model.state import (
     E_LONG_MEDIAN,
     E_LONG_RISE,
     E_LONG_USUAL,
-    E_MEDIAN,
     E_MEDIAN_3,
-    E_MEDIAN_7,
     E_SHORT,
     E_SHORT_MEDIAN,
     E_SHORT_RISE,
@@ -55,8 +53,11 @@ def take_recent(s, plan, y):
 
 @stage
 def prepare(s, m, plan, work, k):
-    """What the experts of all leads share: the heads of the cells, the analogue's forecasts."""
+    """What the experts of all leads share: the heads of the cells, the analogue's forecasts, the running medians."""
     n = shape(s, work, plan)
+    work.middles[0] = median_of(s.recent, min(s.recent_count, 3), work.sorted)
+    work.middles[1] = median_of(s.recent, min(s.recent_count, 7), work.sorted)
+    work.middles[2] = middle(s.ordered, s.recent_count)
     for cell in range(n.cells):
         say(s, n, work, cell)
     period = s.season_ns[0] // plan.step_ns
@@ -92,9 +93,8 @@ def experts(s, m, plan, work, j, y, civil, target, out):
         out[E_LONG_RISE] = out[E_LONG_USUAL] + deviation(y, m.season_1, at1)
         out[E_LONG_MEDIAN] = median_of(work.few, latest_few(m.season_1, t1, work.few), work.sorted) - y
     out[E_ANALOGUE] = work.analogue[j] - y
-    out[E_MEDIAN_3] = median_of(s.recent, min(s.recent_count, 3), work.sorted) - y
-    out[E_MEDIAN_7] = median_of(s.recent, min(s.recent_count, 7), work.sorted) - y
-    out[E_MEDIAN] = middle(s.ordered, s.recent_count) - y
+    for i in range(3):
+        out[E_MEDIAN_3 + i] = work.middles[i] - y
     L, scales = n.leads, work.scales
     for base in range(3):
         start = 0.0 if base == 0 else out[E_SHORT_USUAL] if base == B_SHORT else out[E_LONG_USUAL]

@@ -75,7 +75,8 @@ def features(x, s, m, plan, work, k):
         harmonics((civil % s.season_ns[1]) / s.season_ns[1], x[place : place + LONG_TERMS])
     place += LONG_TERMS
     x[place] = m.past_mask[here]
-    x[place + 1] = clip(math.log1p(missed(s, m, plan, k)))
+    unseen = missed(s, m, plan, k)
+    x[place + 1] = clip(math.log1p(unseen)) if unseen > 0.0 else 0.0
     place += 2
     for j in range(n.inputs):
         value, change, known = covariate(s, m, j, here, before)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from streamlstm.events import State
 from streamlstm.kernels import conformal, detect, kernel, mix, score, season
 from streamlstm.kernels.analogue import NEAR
+from streamlstm.kernels.medians import FEW
 
 if TYPE_CHECKING:
     from streamlstm.model.arena import Layout, Sizes
@@ -245,8 +246,9 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("analogue", number, (L,)),
             ("distance", number, (NEAR,)),
             ("nearest", np.int64, (NEAR,)),
-            ("few", number, (8,)),
-            ("sorted", number, (8,)),
+            ("few", number, (FEW,)),
+            ("sorted", number, (FEW,)),
+            ("middles", number, (3,)),  # medians of the latest three, seven and all values in the window
             ("expert", number, (M,)),
             ("regret", number, (L, M)),
             ("asked", number, (M,)),

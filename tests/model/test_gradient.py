@@ -16,7 +16,7 @@ from streamlstm.model.advance import take_scales
 from streamlstm.model.arena import CELL_BASES, HUBER, Layout, birth
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.features import LINEAR_UNIT
-from streamlstm.model.learn import STATE_UNIT, TARGET_CLIP, gradient, look
+from streamlstm.model.learn import STATE_UNIT, TARGET_CLIP, gradient, labels, look
 from streamlstm.model.state import B_LAST, B_LINEAR, B_RISE, CYCLE, carve, shape, work_dtype
 from streamlstm.model.zone import NEVER_NS
 from tests import reference, reference_settings
@@ -47,7 +47,8 @@ def gradient_of(records, f8, i8, f4, i2, i1, plans, works, row, cell, start, ste
     take_scales(s, plan, work.scales)
     m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], s, shape(s, work, plan), plan)
     look(s, m, plan, work, steps)
-    return gradient(s, m, plan, work, cell, steps, k)
+    labels(s, m, plan, work, steps, k)
+    return gradient(s, m, plan, work, cell, steps)
 
 
 class Series:
