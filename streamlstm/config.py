@@ -151,7 +151,7 @@ class Model(Section):
         Literal["adam", "adamw", "nadam", "rmsprop", "sgd"], Field(description="how a gradient moves the weights")
     ] = "adam"
     learning_rate: Annotated[
-        tuple[Annotated[float, Field(gt=0, le=0.1)], ...],
+        tuple[Annotated[float, Field(gt=0, le=1)], ...],
         Field(min_length=1, max_length=5, description="the optimiser's step, of as many cells as there are numbers"),
     ] = (1e-3, 3e-3, 8e-3)
     memory: Annotated[int, Field(ge=64, le=1_000_000, description="past steps kept for replay")] = 20_000

@@ -256,8 +256,8 @@ def test_an_empty_file_says_what_is_needed(problems):
         ),
         (
             "model",
-            "{ learning_rate = 1 }",
-            ".model.learning_rate[0]: need a number, above 0, at most 0.1 (the optimiser's step, of as many cells as "
+            "{ learning_rate = 2 }",
+            ".model.learning_rate[0]: need a number, above 0, at most 1 (the optimiser's step, of as many cells as "
             "there are numbers)",
         ),
         (

@@ -76,6 +76,6 @@ def hold(w, m, g):
     """
     zero = w.dtype.type(0)
     for j in range(w.shape[0]):
-        if w[j] == zero:
-            m[j] = zero
-            g[j] = zero
+        keep = w[j] != zero
+        m[j] = m[j] if keep else zero
+        g[j] = g[j] if keep else zero

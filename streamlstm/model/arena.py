@@ -66,9 +66,7 @@ class Sizes(NamedTuple):
     features: int  # F: inputs of the first layer
     regressors: int  # P: of the linear branch
     attention: int  # R: past hidden states that the heads look back at
-    weights: (
-        int  # of one cell: per layer w, b and peepholes, then attention's, the heads; rounded up to whole cache lines
-    )
+    weights: int  # of one cell: per layer w, b and peepholes, attention's, the heads; rounded up to whole cache lines
 
     @classmethod
     def of(cls, stream: Stream) -> Sizes:

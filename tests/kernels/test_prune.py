@@ -16,6 +16,7 @@ from tests.kernels import ready
 sparsity, prune, hold, adam = map(ready, (kernel.sparsity, kernel.prune, kernel.hold, plain_adam))
 
 
+@settings(deadline=None)  # the first one compiles
 @given(update=st.integers(0, 3000), begin=st.integers(0, 500), duration=st.integers(1, 1500), final=st.floats(0, 0.99))
 def test_the_share_grows_by_the_cubic_schedule(update, begin, duration, final) -> None:
     wanted = reference.sparsity(update, begin, duration, final)
