@@ -114,7 +114,7 @@ def _apart(name: str, python: str, place: int, rows: Sequence[Row], dataset: Dat
             write.writerow(("civil_seconds", "missed", "y"))
             for row, missed in zip(rows, protocol.missed_before(rows), strict=True):
                 y = row.values[place]
-                write.writerow((civil.of(row.time_ns) // SECOND_NS, missed, repr(y) if isfinite(y) else ""))
+                write.writerow((civil.of(row.time_ns).time_ns // SECOND_NS, missed, repr(y) if isfinite(y) else ""))
         step_s = protocol.rhythm(rows).step_ns / SECOND_NS
         leads = ",".join(map(str, protocol.LEADS))
         command = [python, str(script), str(given), str(answer), "--leads", leads, "--step", str(step_s)]

@@ -24,7 +24,7 @@ class Civil(NamedTuple):
 class CivilTime:
     """Shifts event times to a zone; looks `horizon_ns` ahead for a change of the clocks."""
 
-    def __init__(self, timezone: str, horizon_ns: int) -> None:
+    def __init__(self, timezone: str, horizon_ns: int = 0) -> None:
         self._is_utc = timezone == "UTC"
         self._zone = ZoneInfo(timezone)
         self._horizon = -(-horizon_ns // (QUARTER_S * SECOND_NS))

@@ -17,7 +17,7 @@ from streamlstm.events import SECOND_NS, Event, Forecast, Kind, State
 
 T0 = 1_772_432_100 * SECOND_NS  # 2026-03-02 06:15:00 UTC
 SCHEMAS = {name: Draft202012Validator(encode.schema(name)) for name in ("forecast", "event", "info", "health")}
-SOURCES = ["persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm"]
+SOURCES = ["persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee"]
 anyfloat = st.floats(width=64)
 
 

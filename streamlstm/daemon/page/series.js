@@ -56,7 +56,7 @@ export function showSeries(one) {
 }
 
 function sentence(one) {
-  const others = one.fan.naive.filter((naive) => naive).length;
+  const others = one.leads.filter((_, i) => one.fan.naive[i]).length;
   if (one.state === "warming") return `${STATES.warming} ${count(one.n_seen)} so far.`;
   if (one.state === "active" && others)
     return `${STATES.active} At ${others} of ${one.leads.length} leads naive forecasts have been better and have most of the weight there.`;
