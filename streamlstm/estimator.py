@@ -17,13 +17,13 @@ from streamlstm.distribution import interval
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Floats, Forecast, Observation
 
-HEADS = 15  # leads that are learned; between them the path follows the season
+HEADS = 24  # leads that are learned; between them the path follows the season
 
 
 class LSTMForecaster(Forecaster):
     """An LSTM that learns a series online, by truncated backpropagation through time, with calibrated intervals.
 
-    One pass, one observation at a time, the same arithmetic as the daemon's. Up to 15 leads, spaced geometrically
+    One pass, one observation at a time, the same arithmetic as the daemon's. Up to 24 leads, spaced geometrically
     up to the horizon, have a head of their own; the forecasts between them follow the seasonal profile. Before the
     model can say anything it answers with the last value, and before that with zero.
 
@@ -231,7 +231,7 @@ def heads(horizon: int) -> tuple[int, ...]:
     """The leads that get a head of their own: the first and the last, and geometrically spaced ones between.
 
     >>> heads(24)
-    (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 24)
+    (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 21, 24)
     """
     return tuple(int(lead) for lead in np.unique(np.geomspace(1, horizon, HEADS).round()))
 
