@@ -64,7 +64,7 @@ def test_a_usual_series_has_no_anomalies() -> None:
 def test_it_begins_as_naive_and_says_when_it_has_learned_better() -> None:
     _, outputs = fed(wave(1500))
     told = events(outputs, Kind.FALLBACK)
-    assert [begins for _, begins in told][0] is False
+    assert told[0][1] is False
     assert all(a != b for (_, a), (_, b) in pairwise(told))  # by turns
     states = {o.position: o.state for o in outputs if isinstance(o, Forecast)}
     for hour, begins in told:
