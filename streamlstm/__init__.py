@@ -7,6 +7,7 @@ The map, from what users call down to arithmetic; a room imports only from lower
     engine                                    the spine: `Engine.feed` shows the whole way of an observation
     codec/  model/                            bytes to values and back; a series' state, and in what order it moves
     timeline/                                 what happened when: order, gaps, pace
+    distribution                              quantiles to a distribution function and intervals
     kernels/  events  config                  arithmetic; the nouns; every setting
 """
 

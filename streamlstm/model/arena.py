@@ -185,7 +185,7 @@ class Layout:
         plan = np.zeros(1, plan_dtype(n))
         longest = max(self.season_ns, default=168 * step)
         plan["begins"] = list(self.begins.values())
-        plan["memory"], plan["slots"], plan["leads"], plan["step_ns"] = self.memory, self.slots, self.leads, step
+        plan["memory"], plan["leads"], plan["step_ns"] = self.memory, self.leads, step
         plan["place"] = np.cumsum([0, *self.leads[:-1]])
         plan["shorter"] = [self._shorter(lead) for lead in self.leads]
         plan["longest"] = max(self.leads)

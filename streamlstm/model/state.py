@@ -176,7 +176,6 @@ def plan_dtype(n: Sizes) -> np.dtype:
         [
             ("begins", whole, (len(Rings._fields),)),  # of the rings, in elements of their own type
             ("memory", whole),
-            ("slots", whole, (2,)),  # room for the seasons
             ("leads", whole, (n.leads,)),  # in steps
             ("place", whole, (n.leads,)),  # where each lead's pending origins begin
             ("shorter", whole, (n.leads,)),  # the longest lead of at most half of this one; -1 none
