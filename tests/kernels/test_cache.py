@@ -12,6 +12,7 @@ import pytest
 from numba.core.errors import TypingError
 
 from streamlstm.kernels import kernel
+from tests.kernels import needs_compiler
 
 SAY = "import numba, streamlstm.kernels as k; print(numba.config.CACHE_DIR); print(k.SOURCE_DIGEST)"
 
@@ -43,6 +44,7 @@ def test_without_a_writable_place_it_goes_to_a_private_one_for_this_process(home
     assert folder.stat().st_mode & 0o077 == 0
 
 
+@needs_compiler
 def test_a_kernel_that_allocates_does_not_compile() -> None:
     @kernel
     def allocating(n: int) -> float:
