@@ -119,15 +119,21 @@ def measure(s, m, n, plan, k, y, alone, civil):
     s.lowest, s.highest = min(s.lowest, y), max(s.highest, y)
     s.y = y
     take_recent(s, plan, y)
-    if s.season_ns[0] > 0:
-        into_season(s, m.season_0, 0, slot(civil, s.season_ns[0], m.season_0.shape[1]), y)
-    if s.season_ns[1] > 0:
-        into_season(s, m.season_1, 1, slot(civil, s.season_ns[1], m.season_1.shape[1]), y)
+    into_seasons(s, m, y, civil)
     for j in range(n.inputs):
         value = m.past_inputs[k % plan.memory, j]
         if not math.isnan(value):
             last = m.past_inputs[(k - 1) % plan.memory, j] if k > s.first else math.nan
             into_input(s.inputs[j], value, last)
+
+
+@kernel
+def into_seasons(s, m, y, civil):
+    """Take y into its slot of each season that there is."""
+    if s.season_ns[0] > 0:
+        into_season(s, m.season_0, 0, slot(civil, s.season_ns[0], m.season_0.shape[1]), y)
+    if s.season_ns[1] > 0:
+        into_season(s, m.season_1, 1, slot(civil, s.season_ns[1], m.season_1.shape[1]), y)
 
 
 @kernel

@@ -6,8 +6,8 @@ import numpy as np
 
 from streamlstm.kernels import stage
 from streamlstm.kernels.periods import find_periods, scratch_size
-from streamlstm.kernels.season import ERROR, slot
-from streamlstm.model.advance import into_season
+from streamlstm.kernels.season import ERROR
+from streamlstm.model.advance import into_seasons
 from streamlstm.model.arena import Layout, Rows
 from streamlstm.model.state import carve, shape
 from streamlstm.timeline import calendar
@@ -61,10 +61,5 @@ def rebuild(records, f8, i8, f4, i2, i1, plans, works, row):
     m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], s, shape(s, work, plan), plan)
     for k in range(s.first, s.index + 1):
         at = k % plan.memory
-        if m.past_mask[at] == 0:
-            continue
-        y, civil = m.past_y[at], m.past_time[at]
-        if s.season_ns[0] > 0:
-            into_season(s, m.season_0, 0, slot(civil, s.season_ns[0], m.season_0.shape[1]), y)
-        if s.season_ns[1] > 0:
-            into_season(s, m.season_1, 1, slot(civil, s.season_ns[1], m.season_1.shape[1]), y)
+        if m.past_mask[at] != 0:
+            into_seasons(s, m, m.past_y[at], m.past_time[at])
