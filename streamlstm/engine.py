@@ -20,6 +20,7 @@ from streamlstm.events import (
     Event,
     Floats,
     Forecast,
+    Frame,
     Input,
     Kind,
     Observation,
@@ -32,7 +33,7 @@ from streamlstm.events import (
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.forecaster import ANOMALY_BEGINS, ANOMALY_ENDS, FALLBACK_BEGINS, FALLBACK_ENDS
-from streamlstm.model.state import SOURCES, STATES
+from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
 from streamlstm.timeline.order import Reorder
@@ -45,7 +46,6 @@ HAPPENINGS = (
     (ANOMALY_ENDS, Kind.ANOMALY, False),
 )
 MOST = 1e30  # a value beyond it cannot be computed with
-MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +126,16 @@ class Engine:
         before it, and is learned. All of a call's observations are learned together; the results do not depend on how
         they were grouped into calls.
         """
-        outputs: list[Output | Ready] = []
+        out: list[Output | Ready] = []
         for item in inputs:
             match item:
                 case Observation():
-                    outputs += self._observe(item)
+                    self._observe(item, out)
                 case Discarded():
-                    outputs.append(item)
+                    out.append(item)
                 case Tick():
-                    outputs += self._tick(item.time_ns)
-        return self._learn(outputs)
+                    self._tick(item.time_ns, out)
+        return self._learn(out)
 
     def report(self) -> Report:
         members = self._members.values()
@@ -153,53 +153,57 @@ class Engine:
         member = self._members.get(series)
         return (member.learner, member.slot) if member and member.learner else None
 
-    def _observe(self, obs: Observation) -> list[Output | Ready]:
+    def _observe(self, obs: Observation, out: list[Output | Ready]) -> None:
         if not _computable(obs.values):
-            return [Discarded(obs.series, obs.time_ns, Reason.NOT_FINITE, f"a value beyond ±{MOST:g}")]
-        out: list[Output | Ready] = []
+            out.append(Discarded(obs.series, obs.time_ns, Reason.NOT_FINITE, f"a value beyond ±{MOST:g}"))
+            return
         member = self._members.get(obs.series)
         if member is None:
             if len(self._members) >= self._max_series:
-                return [Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT)]
+                out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT))
+                return
             stream = self._streams[obs.stream]
             member = Member(obs.series, stream, Reorder(stream.lateness), Pace(stream.step))
             self._members[obs.series] = member
             out.append(Opened(obs.series, obs.stream))
-        member.heard_ns = max(member.heard_ns, obs.received_ns)
-        return out + self._in_order(member, member.order.feed(obs))
+        if obs.received_ns > member.heard_ns:
+            member.heard_ns = obs.received_ns
+        self._in_order(member, member.order.feed(obs), out)
 
-    def _tick(self, now_ns: int) -> list[Output | Ready]:
+    def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: of readings held for earlier ones, and of us for a series."""
-        out: list[Output | Ready] = []
         for member in self._members.values():
             if member.order.held:
-                out += self._in_order(member, member.order.expire(now_ns))
+                self._in_order(member, member.order.expire(now_ns), out)
             patience = member.stream.gap
             if member.pace.rhythm:
                 patience = max(patience, 4 * member.pace.rhythm.step_ns)
             if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > patience:
                 member.state = State.STALE
                 out.append(Changed(member.series, State.STALE))
-        return out
 
-    def _in_order(self, member: Member, released: Iterable[Observation | Discarded]) -> list[Output | Ready]:
+    def _in_order(self, member: Member, released: Iterable[Observation | Discarded], out: list[Output | Ready]) -> None:
         """Hold observations until the step is known; from then on each goes straight through."""
-        out: list[Output | Ready] = []
         for item in released:
             if isinstance(item, Discarded):
                 out.append(item)
-                continue
-            member.early.append(item)
-            rhythm = member.pace.feed(item.time_ns)
-            if rhythm is None:
-                continue
-            if member.learner is None and not self._give_row(member, rhythm):
-                detail = "limits.memory is used up"
-                out += [Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, detail) for obs in member.early]
+            elif member.learner:
+                out.append(Ready(member, item))
             else:
-                out += [Ready(member, obs) for obs in member.early]
-            member.early.clear()
-        return out
+                self._begin(member, item, out)
+
+    def _begin(self, member: Member, obs: Observation, out: list[Output | Ready]) -> None:
+        """Find the step of a series; with it come its row, and all that waited for it."""
+        member.early.append(obs)
+        rhythm = member.pace.feed(obs.time_ns)
+        if rhythm is None:
+            return
+        if self._give_row(member, rhythm):
+            out += [Ready(member, early) for early in member.early]
+        else:
+            detail = "limits.memory is used up"
+            out += [Discarded(early.series, early.time_ns, Reason.SERIES_LIMIT, detail) for early in member.early]
+        member.early.clear()
 
     def _give_row(self, member: Member, rhythm: Rhythm) -> bool:
         key = (member.stream.name, rhythm)
@@ -215,78 +219,55 @@ class Engine:
     def _used_bytes(self) -> int:
         return sum(learner.rows.used * learner.layout.row_bytes for learner in self._learners.values())
 
-    def _learn(self, outputs: Sequence[Output | Ready]) -> list[Output]:
-        """Learn what is ready, one call a learner, and put each forecast where its observation stood."""
-        places: dict[Learner, list[int]] = {}
-        done: list[list[Output]] = []
-        for place, item in enumerate(outputs):
+    def _learn(self, items: Sequence[Output | Ready]) -> list[Output]:
+        """Learn what is ready, one call a learner, and put what is said where its observation stood."""
+        ready: dict[Learner, list[tuple[int, Ready]]] = {}
+        for place, item in enumerate(items):
             if isinstance(item, Ready):
                 assert item.member.learner is not None, "an observation is let through only when its series has a row"
-                places.setdefault(item.member.learner, []).append(place)
-                done.append([])
+                ready.setdefault(item.member.learner, []).append((place, item))
+            elif isinstance(item, Discarded):
+                self._discarded[item.reason] += 1
+        said: dict[int, list[Output]] = {}
+        for learner, batch in ready.items():
+            rows = learner.take([self._step(learner, item) for _, item in batch])
+            tails = rows[:, learner.columns["tail"]].tolist()
+            for (place, item), row, tail in zip(batch, rows, tails, strict=True):
+                said[place] = self._said(item, learner.frame, row, tail)
+        out: list[Output] = []
+        for place, item in enumerate(items):
+            if isinstance(item, Ready):
+                out += said[place]
             else:
-                if isinstance(item, Discarded):
-                    self._discarded[item.reason] += 1
-                done.append([item])
-        for learner, where in places.items():
-            ready = [item for item in (outputs[place] for place in where) if isinstance(item, Ready)]
-            rows = learner.take([self._step(learner, item) for item in ready])
-            for place, item, row in zip(where, ready, rows, strict=True):
-                done[place] = self._said(item, learner, row)
-        return [output for outputs in done for output in outputs]
+                out.append(item)
+        return out
 
     def _step(self, learner: Learner, ready: Ready) -> Step:
         """An observation with the gap before it."""
         member, obs = ready
-        rhythm = member.pace.rhythm
-        assert rhythm is not None, "a series has a row only when its step is known"
+        time_ns = obs.time_ns
+        last_ns, member.last_ns = member.last_ns, time_ns
         missed, reset = 0, False
-        if member.last_ns != BEGINNING:
-            cross = bridge if rhythm.regular else bridge_event
-            missed, _, reset = cross(member.last_ns, obs.time_ns, rhythm.step_ns, member.stream.gap)
-            reset = reset or missed > min(MOST_WALKED, learner.layout.memory // 2)
-            missed = 0 if reset else missed  # what was forgotten need not be walked
-        member.last_ns = obs.time_ns
-        civil = self._civil[member.stream.name].of(obs.time_ns)
-        return Step(member.slot, obs.time_ns, *civil, missed, reset, obs.values, obs.position)
+        if last_ns != BEGINNING:
+            layout = learner.layout
+            cross = bridge if layout.regular else bridge_event
+            missed, _, reset = cross(last_ns, time_ns, layout.step_ns, member.stream.gap)
+            if reset or missed > learner.most_walked:
+                missed, reset = 0, True  # what is forgotten need not be walked
+        civil = self._civil[obs.stream].of(time_ns)
+        return Step(member.slot, time_ns, *civil, missed, reset, obs.values, obs.position)
 
-    def _said(self, ready: Ready, learner: Learner, row: Floats) -> list[Output]:
-        """Name the numbers of one output row: a forecast, and what began or ended with it."""
+    def _said(self, ready: Ready, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
+        """One row of numbers as a forecast, and what began or ended with it."""
         member, obs = ready
-        row = row.copy()  # or each series' newest forecast would keep its whole batch in memory
-        y = obs.values[0]
-        self._missing += y != y
-        self._learned += y == y
-        at, layout = learner.columns, learner.layout
-        L, Q, T = layout.sizes.leads, layout.sizes.levels, layout.sizes.taus
-        score, seen, state, happened, strength = row[at["tail"]].tolist()
-        member.state = State.WARMING if math.isnan(state) else STATES[int(state)]
-        member.last = Forecast(
-            series=obs.series,
-            stream=obs.stream,
-            position=obs.position,
-            origin_ns=obs.time_ns,
-            step_ns=layout.step_ns,
-            y=y,
-            leads=layout.leads,
-            levels=layout.levels,
-            yhat=row[at["yhat"]],
-            lower=row[at["lower"]].reshape(Q, L),
-            upper=row[at["upper"]].reshape(Q, L),
-            taus=learner.taus,
-            quantiles=row[at["quantiles"]].reshape(T, L),
-            lstm=row[at["lstm"]],
-            seasonal=row[at["seasonal"]],
-            weights=_shares(row[at["weights"]]),
-            naive=row[at["naive"]],
-            skill_persistence=row[at["skill_persistence"]],
-            skill_seasonal=row[at["skill_seasonal"]],
-            absolute_error=row[at["absolute_error"]],
-            coverage=row[at["coverage"]].reshape(Q, L),
-            anomaly_score=score,
-            state=member.state,
-            n_seen=0 if math.isnan(seen) else int(seen),
-        )
+        _, _, state, happened, strength = tail
+        if obs.values[0] == obs.values[0]:
+            self._learned += 1
+        else:
+            self._missing += 1
+        member.state = STATES[int(state)] if state == state else State.WARMING
+        # a copy, or each series' newest forecast would keep its whole batch in memory
+        member.last = Forecast(obs, frame, row.copy(), member.state)
         return [member.last, *_events(obs, int(happened), strength)] if happened > 0 else [member.last]
 
 
@@ -306,11 +287,6 @@ def _events(obs: Observation, happened: int, strength: float) -> list[Event]:
         for code, kind, begins in HAPPENINGS
         if happened & code
     ]
-
-
-def _shares(weights: Floats) -> dict[str, float]:
-    """What each source has, without those that have nothing."""
-    return {name: share for name, share in zip(SOURCES, weights.tolist(), strict=True) if share > 0}
 
 
 def _horizon_ns(stream: Stream) -> int:

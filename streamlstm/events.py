@@ -99,42 +99,119 @@ class Changed(NamedTuple):
     state: State
 
 
-@dataclass(slots=True, eq=False)  # nobody changes one; frozen, each would take 3 µs more to make
-class Forecast:
-    """All that is said of one series after one observation. L leads, Q levels; values in the series' own unit.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all forecasts of one stream and step have in common, and how their numbers are named. L leads, Q levels."""
 
-    Where nothing honest can be said yet, `state` is WARMING and the arrays of the forecast hold NaN.
-    """
-
-    series: str
-    stream: str
-    position: int
-    origin_ns: int
     step_ns: int
-    y: float  # the observation; NaN where it was missing
     leads: tuple[int, ...]  # in steps (L,)
     levels: tuple[float, ...]  # nominal coverage (Q,)
-    yhat: Floats  # (L,)
-    lower: Floats  # (Q, L)
-    upper: Floats  # (Q, L)
     taus: tuple[float, ...]  # probabilities (T,) of the quantiles
-    quantiles: Floats  # the predictive distribution (T, L); see `streamlstm.distribution`
-    lstm: Floats  # the cells alone (L,)
-    seasonal: Floats  # the seasonal naive forecast (L,); NaN before a season has been seen
-    weights: Mapping[str, float]  # what share each kind of expert has in it, mean over the leads; they add up to 1
-    naive: Floats  # 1 at which leads it is, for the most part, a naive forecast, else 0 (L,)
-    skill_persistence: Floats  # 1 - MAE/MAE(persistence), running (L,); NaN before it is known
-    skill_seasonal: Floats  # the same against the seasonal naive (L,)
-    absolute_error: Floats  # running mean absolute error of what was published (L,)
-    coverage: Floats  # share of actuals inside the interval, running (Q, L)
-    anomaly_score: float  # 0 to 1 usual, above 1 rare; NaN before it is known
+    parts: Mapping[str, slice]  # of the numbers
+    sources: tuple[str, ...]  # kinds of experts
+
+
+class Part:
+    """Some of a forecast's numbers: a view, (L,) or, in several rows, (Q, L) or (T, L)."""
+
+    def __init__(self, *, in_rows: bool = False) -> None:
+        self._in_rows = in_rows
+
+    def __set_name__(self, owner: type[Forecast], name: str) -> None:
+        self._name = name
+
+    def __get__(self, forecast: Forecast, owner: type[Forecast]) -> Floats:
+        frame = forecast.frame
+        found = forecast.numbers[frame.parts[self._name]]
+        return found.reshape(-1, len(frame.leads)) if self._in_rows else found
+
+
+@dataclass(slots=True, eq=False)  # nobody changes one; frozen, each would take longer to make
+class Forecast:
+    """All that is said of one series after one observation; values in the series' own unit.
+
+    The model's numbers stay in one array and are named when they are read: most are read of few forecasts.
+    Where nothing honest can be said yet, `state` is WARMING and the parts of the forecast hold NaN.
+    """
+
+    obs: Observation
+    frame: Frame
+    numbers: Floats
     state: State
-    n_seen: int  # observations learned from
+
+    yhat = Part()
+    lower = Part(in_rows=True)  # (Q, L)
+    upper = Part(in_rows=True)  # (Q, L)
+    quantiles = Part(in_rows=True)  # (T, L) the predictive distribution; see `streamlstm.distribution`
+    lstm = Part()  # the cells alone
+    seasonal = Part()  # the seasonal naive forecast; NaN before a season has been seen
+    naive = Part()  # 1 at which leads it is, for the most part, a naive forecast, else 0
+    skill_persistence = Part()  # 1 - MAE/MAE(persistence), running; NaN before it is known
+    skill_seasonal = Part()  # the same against the seasonal naive
+    absolute_error = Part()  # running mean absolute error of what was published
+    coverage = Part(in_rows=True)  # (Q, L) share of actuals inside the interval, running
+
+    @property
+    def series(self) -> str:
+        return self.obs.series
+
+    @property
+    def stream(self) -> str:
+        return self.obs.stream
+
+    @property
+    def position(self) -> int:
+        return self.obs.position
+
+    @property
+    def origin_ns(self) -> int:
+        return self.obs.time_ns
+
+    @property
+    def y(self) -> float:
+        """The observation; NaN where it was missing."""
+        return self.obs.values[0]
+
+    @property
+    def step_ns(self) -> int:
+        return self.frame.step_ns
+
+    @property
+    def leads(self) -> tuple[int, ...]:
+        """In steps (L,)."""
+        return self.frame.leads
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Nominal coverage (Q,)."""
+        return self.frame.levels
+
+    @property
+    def taus(self) -> tuple[float, ...]:
+        """Probabilities (T,) of the quantiles."""
+        return self.frame.taus
 
     @property
     def times_ns(self) -> tuple[int, ...]:
         """When each forecast is for."""
         return tuple(self.origin_ns + lead * self.step_ns for lead in self.leads)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What share each kind of expert has in it, where it has one, mean over the leads; they add up to 1."""
+        shares = self.numbers[self.frame.parts["weights"]].tolist()
+        return {name: share for name, share in zip(self.frame.sources, shares, strict=True) if share > 0}
+
+    @property
+    def anomaly_score(self) -> float:
+        """0 to 1 usual, above 1 rare; NaN before it is known."""
+        return float(self.numbers[self.frame.parts["anomaly_score"].start])
+
+    @property
+    def n_seen(self) -> int:
+        """Observations learned from."""
+        seen = float(self.numbers[self.frame.parts["seen"].start])
+        return int(seen) if seen == seen else 0
 
 
 class Kind(StrEnum):

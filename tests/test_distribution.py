@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streamlstm import distribution
 from streamlstm.distribution import between, ends, interval, probabilities
 from streamlstm.events import Forecast, State
+from tests.forecasts import made
 
 TAUS = np.array(distribution.GRID)
 steps = st.lists(st.just(0.0) | st.floats(1e-6, 1e6), min_size=len(TAUS), max_size=len(TAUS))
@@ -74,7 +75,7 @@ def test_a_level_that_is_tracked_has_its_own_ends() -> None:
 def forecast(quantiles: np.ndarray, lower: float = np.nan, upper: float = np.nan) -> Forecast:
     """As much of a forecast as its distribution needs: one lead, and one tracked level."""
     none = np.full(1, np.nan)
-    return Forecast(
+    return made(
         series="s", stream="s", position=1, origin_ns=0, step_ns=1, y=0.0, leads=(1,), levels=(0.8,), yhat=none,
         lower=np.full((1, 1), lower), upper=np.full((1, 1), upper), taus=distribution.GRID,
         quantiles=quantiles.reshape(-1, 1), lstm=none, seasonal=none, weights={"lstm": 1.0}, naive=none,

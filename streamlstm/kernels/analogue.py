@@ -18,7 +18,7 @@ ALIKE = 1e-3  # of the farthest one's distance: below it, all are equally near
 
 
 @stage
-def analogue(past_y, past_mask, first, k, period, most, leads, distance, nearest, out):
+def analogue(past_y, past_mask, whole, first, k, period, most, leads, distance, nearest, out):
     """The forecasts of the NEAR of the last `most` periods that are nearest to the present one.
 
         d(t) = mean (e_i - LEVEL ē)²,  e_i = y[t-i] - y[k-i],  i in PATTERN,  t = k - period, k - 2 period, ...
@@ -29,9 +29,10 @@ def analogue(past_y, past_mask, first, k, period, most, leads, distance, nearest
     observation serves, too.
 
     past_y (M,), past_mask (M,) int8, 1 where observed: step i at i % M, from `first` to the newest, k
+    whole: every value in the ring was observed, which need not be looked up then, and saves half of the time
     period and leads (L,) int64 in steps; distance (NEAR,), nearest (NEAR,) int64 scratch; out (L,) in the unit of y
     """
-    count = search(past_y, past_mask, first, k, period, most, distance, nearest)
+    count = search(past_y, past_mask, whole, first, k, period, most, distance, nearest)
     weigh(distance, count)
     memory = past_y.shape[0]
     for j in range(leads.shape[0]):
@@ -47,7 +48,7 @@ def analogue(past_y, past_mask, first, k, period, most, leads, distance, nearest
 
 
 @kernel
-def search(past_y, past_mask, first, k, period, most, distance, nearest):
+def search(past_y, past_mask, whole, first, k, period, most, distance, nearest):
     """The steps whose patterns are nearest to step k's, nearest first, the later before an equal; returns how many."""
     memory = past_y.shape[0]
     now = k % memory
@@ -57,7 +58,7 @@ def search(past_y, past_mask, first, k, period, most, distance, nearest):
         then -= period  # at most memory, since t is in the ring
         if then < 0:
             then += memory
-        far = apart(past_y, past_mask, then, now)
+        far = apart(past_y, then, now) if whole else apart_observed(past_y, past_mask, then, now)
         if far < math.inf and (count < NEAR or far < distance[count - 1]):
             count = min(count + 1, NEAR)
             at = count - 1
@@ -71,26 +72,32 @@ def search(past_y, past_mask, first, k, period, most, distance, nearest):
 
 
 @kernel
-def apart(past_y, past_mask, then, now):
-    """mean (e_i - LEVEL ē)² of two patterns, as mean e² - LEVEL (2 - LEVEL) ē²; NaN if the past one has gaps.
+def apart(past_y, then, now):
+    """mean (e_i - LEVEL ē)² of two patterns, as mean e² - LEVEL (2 - LEVEL) ē².
 
     then, now: places of their newest steps. Before the ring's beginning comes its end, as negative indices have it.
     """
-    n, total, squares = 0, 0.0, 0.0
+    total, squares = 0.0, 0.0
     for back in PATTERN:
         e = past_y[then - back] - past_y[now - back]
-        n += past_mask[then - back]
         total += e
         squares += e * e
+    n = len(PATTERN)
+    return (squares - LEVEL * (2.0 - LEVEL) * total * total / n) / n
+
+
+@kernel
+def apart_observed(past_y, past_mask, then, now):
+    """The same over what was observed of the past pattern; NaN if that is too little."""
+    n, total, squares = 0, 0.0, 0.0
+    for back in PATTERN:
+        if past_mask[then - back] != 0:
+            e = past_y[then - back] - past_y[now - back]
+            n += 1
+            total += e
+            squares += e * e
     if n < ENOUGH or past_mask[then] == 0:
         return math.nan
-    if n < len(PATTERN):  # again without the gaps: looking for them in the first place takes twice as long
-        total, squares = 0.0, 0.0
-        for back in PATTERN:
-            if past_mask[then - back] != 0:
-                e = past_y[then - back] - past_y[now - back]
-                total += e
-                squares += e * e
     return (squares - LEVEL * (2.0 - LEVEL) * total * total / n) / n
 
 

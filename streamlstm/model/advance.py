@@ -38,6 +38,8 @@ def record(s, m, plan, k, y, real, civil):
     place = k % memory
     m.past_y[place] = y
     m.past_mask[place] = 1 if real else 0
+    if not real:
+        s.imputed = k
     m.past_time[place] = civil
     for j in range(plan.inputs):
         m.past_inputs[place, j] = math.nan

@@ -319,7 +319,7 @@ class Rows:
             first = np.concatenate(drawn)
             s["weights"][cell, : len(first)] = s["average"][cell, : len(first)] = first
         s["format"], s["fingerprint"] = FORMAT, self.layout.fingerprint
-        s["position"] = s["index"] = -1
+        s["position"] = s["index"] = s["imputed"] = -1
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
         s["exponents"], s["tails"] = conformal.START, score.START

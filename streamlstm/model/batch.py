@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import probabilities
-from streamlstm.events import Floats
+from streamlstm.events import Floats, Frame
 from streamlstm.model.arena import Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
-from streamlstm.model.state import work_dtype
+from streamlstm.model.state import SOURCES, work_dtype
+
+MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
 
 
 class Step(NamedTuple):
@@ -37,11 +39,15 @@ class Learner:
     def __init__(self, stream: Stream, layout: Layout) -> None:
         self.layout = layout
         self.rows = Rows(layout)
-        self.columns = columns(layout.sizes.leads, layout.sizes.levels, layout.sizes.taus)
-        self.taus = probabilities(layout.levels)
+        sizes = layout.sizes
+        self.columns = columns(sizes.leads, sizes.levels, sizes.taus)
+        self.frame = Frame(
+            layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), self.columns, SOURCES
+        )
+        self.most_walked = min(MOST_WALKED, layout.memory // 2)
         self._plan = layout.plan(stream)
         self._seeker = Seeker(layout)
-        self._work = zeros(work_dtype(layout.sizes).itemsize).view(work_dtype(layout.sizes))
+        self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
 
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one output row (see `columns`)."""

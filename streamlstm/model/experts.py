@@ -10,7 +10,7 @@ import math
 from streamlstm.kernels import kernel, linear, stage
 from streamlstm.kernels.analogue import analogue
 from streamlstm.kernels.medians import median_of, middle, slide
-from streamlstm.kernels.season import latest, latest_few, slot, usual
+from streamlstm.kernels.season import latest, latest_few, usual
 from streamlstm.model.features import deviation, rise
 from streamlstm.model.heads import say
 from streamlstm.model.state import (
@@ -63,7 +63,7 @@ def prepare(s, m, plan, work, k):
     period = s.season_ns[0] // plan.step_ns
     if period >= 2:
         analogue(
-            m.past_y, m.past_mask, s.first, k, period, plan.most_periods, plan.leads,
+            m.past_y, m.past_mask, s.imputed < s.first, s.first, k, period, plan.most_periods, plan.leads,
             work.distance, work.nearest, work.analogue,
         )  # fmt: skip
     else:
@@ -72,13 +72,15 @@ def prepare(s, m, plan, work, k):
 
 
 @stage
-def experts(s, m, plan, work, j, y, civil, target, out):
-    """Fill out (M,) for lead j: each expert's forecast less y; NaN where it has none."""
+def experts(s, m, plan, work, j, y, here, there, out):
+    """Fill out (M,) for lead j: each expert's forecast less y; NaN where it has none.
+
+    here, there: the slots of both seasons at the origin and at the target.
+    """
     n = shape(s, work, plan)
     reach = MARGIN * (s.highest - s.lowest)
     low, high = max(s.lowest - reach, plan.lowest) - y, min(s.highest + reach, plan.highest) - y
-    t0, t1 = slot(target, s.season_ns[0], m.season_0.shape[1]), slot(target, s.season_ns[1], m.season_1.shape[1])
-    at0, at1 = slot(civil, s.season_ns[0], m.season_0.shape[1]), slot(civil, s.season_ns[1], m.season_1.shape[1])
+    (at0, at1), (t0, t1) = here, there
     for i in range(E_CELL):
         out[i] = math.nan
     out[E_LAST] = 0.0

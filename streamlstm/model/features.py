@@ -40,6 +40,12 @@ def deviation(y, season, at):
 
 
 @kernel
+def slots(s, m, civil):
+    """Into which slots of both seasons a time falls."""
+    return slot(civil, s.season_ns[0], m.season_0.shape[1]), slot(civil, s.season_ns[1], m.season_1.shape[1])
+
+
+@kernel
 def rise(season, here, there):
     """How much higher the profile is there than here; nothing where either has not been seen."""
     known = season[COUNT, here] > 0.0 and season[COUNT, there] > 0.0
@@ -54,8 +60,7 @@ def features(x, s, m, plan, work, k):
     here = k % plan.memory
     before = (k - 1) % plan.memory if k > s.first else here
     y, civil = m.past_y[here], m.past_time[here]
-    at0 = slot(civil, s.season_ns[0], m.season_0.shape[1])
-    at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
+    at0, at1 = slots(s, m, civil)
     x[0] = clip((y - mean) / spread)
     x[1] = clip((y - m.past_y[before]) / jump)
     x[2] = clip(deviation(y, m.season_0, at0) / spread)
@@ -115,8 +120,7 @@ def regressors(x, s, m, plan, work, k):
     mean, spread = work.scales[0], work.scales[1]
     here = k % plan.memory
     y, civil = m.past_y[here], m.past_time[here]
-    n0, n1 = m.season_0.shape[1], m.season_1.shape[1]
-    at0, at1 = slot(civil, s.season_ns[0], n0), slot(civil, s.season_ns[1], n1)
+    at0, at1 = slots(s, m, civil)
     x[0] = 1.0
     x[1] = clip((y - mean) / spread)
     for j in range(LAGS):
@@ -127,15 +131,16 @@ def regressors(x, s, m, plan, work, k):
         x[place + j], x[place + 3 + j] = 0.0, 0.0
         if k - j >= s.first:
             back = (k - j) % plan.memory
-            s0, s1 = slot(m.past_time[back], s.season_ns[0], n0), slot(m.past_time[back], s.season_ns[1], n1)
+            s0, s1 = slots(s, m, m.past_time[back])
             x[place + j] = clip(deviation(m.past_y[back], m.season_0, s0) / spread)
             x[place + 3 + j] = clip(deviation(m.past_y[back], m.season_1, s1) / spread)
     place += 6
     shown = n.shown
     for j in range(shown):
         there = civil + plan.leads[plan.shown[j]] * plan.step_ns
-        x[place + j] = clip(rise(m.season_0, at0, slot(there, s.season_ns[0], n0)) / spread)
-        x[place + shown + j] = clip(rise(m.season_1, at1, slot(there, s.season_ns[1], n1)) / spread)
+        there0, there1 = slots(s, m, there)
+        x[place + j] = clip(rise(m.season_0, at0, there0) / spread)
+        x[place + shown + j] = clip(rise(m.season_1, at1, there1) / spread)
     place += 2 * shown
     before = (k - 1) % plan.memory if k > s.first else here
     for j in range(n.inputs):

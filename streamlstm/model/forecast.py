@@ -6,8 +6,9 @@ import math
 
 from streamlstm.kernels import conformal, kernel, mix, quantiles, stack, stage
 from streamlstm.kernels.medians import median_of
-from streamlstm.kernels.season import COUNT, ERROR, slot, usual
+from streamlstm.kernels.season import COUNT, ERROR, usual
 from streamlstm.model.experts import experts, prepare
+from streamlstm.model.features import slots
 from streamlstm.model.state import (
     E_CELL,
     E_LONG,
@@ -34,13 +35,15 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
     prepare(s, m, plan, work, k)
     for g in range(len(SOURCES)):
         shares[g] = 0.0
+    here = slots(s, m, civil)
     for j in range(L):
         place = plan.place[j] + k % plan.leads[j]
         kept = m.pending[place]
         m.origin[place] = k if real else -1
         target = target_civil(s, plan, s.time_ns, civil, plan.leads[j])
         said = work.expert
-        experts(s, m, plan, work, j, y, civil, target, said)
+        there = slots(s, m, target)
+        experts(s, m, plan, work, j, y, here, there, said)
         mix.consult(s.mix[j], said, work.asked)
         stack.combine(s.stack[j], said, s.mixture_error[j], work.differences)
         weights = s.mix_weights[j]
@@ -56,10 +59,8 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
                 weight = weights[i] / share
                 spread += weight * abs(said[i] - mixture)
                 shares[plan.group[i]] += weight / L
-        at0 = slot(target, s.season_ns[0], m.season_0.shape[1])
-        at1 = slot(target, s.season_ns[1], m.season_1.shape[1])
         x = kept[P_EXPERT + M + T :]
-        look_ahead(s, m, j, at0, at1, spread, middling(said, mixture, work), x)
+        look_ahead(s, m, j, there, spread, middling(said, mixture, work), x)
         size = width(s, plan, work.scales, j, x)
         kept[P_PUBLISHED] = published - y
         kept[P_SCALE] = size
@@ -116,17 +117,17 @@ def log_ratio(a, b):
 
 
 @kernel
-def look_ahead(s, m, j, at0, at1, spread, middling, x):
+def look_ahead(s, m, j, there, spread, middling, x):
     """What the size of the error at lead j hangs on, as log ratios, each less its own running mean. x (X,).
 
-    spread: Σ w |E - F|; middling: median |E - F|.
+    there: the slots of both seasons at the target; spread: Σ w |E - F|; middling: median |E - F|.
     """
     size, first = s.error_size[j], s.error_size[0]
     base = max(size[1], 0.05 * size[0])
     x[0] = log_ratio(size[2], base)
     x[1] = log_ratio(first[2], first[1])
-    x[2] = log_ratio(m.season_0[ERROR, at0], 1.0)
-    x[3] = log_ratio(m.season_1[ERROR, at1], 1.0)
+    x[2] = log_ratio(m.season_0[ERROR, there[0]], 1.0)
+    x[3] = log_ratio(m.season_1[ERROR, there[1]], 1.0)
     x[4] = log_ratio(s.error_size[j - 1, 2], s.error_size[j - 1, 1]) if j > 0 else 0.0
     x[5] = log_ratio(middling, size[0])
     x[6] = log_ratio(spread, size[0])
@@ -150,8 +151,8 @@ def width(s, plan, scales, j, x):
 @kernel
 def base(s, m, civil):
     """The usual value at a time, of the season whose profile errs less; NaN where none has seen that slot."""
-    short = usual(m.season_0, slot(civil, s.season_ns[0], m.season_0.shape[1])) if s.season_ns[0] > 0 else math.nan
-    at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
+    at0, at1 = slots(s, m, civil)
+    short = usual(m.season_0, at0) if s.season_ns[0] > 0 else math.nan
     long = usual(m.season_1, at1) if s.season_ns[1] > 0 else math.nan
     if math.isnan(short) or (m.season_1[COUNT, at1] > 1.0 and s.profile_error[1] < s.profile_error[0]):
         return long

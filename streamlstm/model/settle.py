@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import conformal, detect, kernel, linear, mix, quantiles, stack, stage
-from streamlstm.kernels.season import ERROR, slot
+from streamlstm.kernels.season import ERROR
 from streamlstm.model.experts import base_of
-from streamlstm.model.features import floored
+from streamlstm.model.features import floored, slots
 from streamlstm.model.state import (
     BASES,
     E_SHORT,
@@ -74,8 +74,7 @@ def settle(s, m, plan, work, k, y, civil):
         s.alarm = detect.watch(s.tails, s.windows, s.runs, s.event, work.ratios, y)
         surprise = s.event[4] / 3.0
     if count > 0:
-        at0 = slot(civil, s.season_ns[0], m.season_0.shape[1])
-        at1 = slot(civil, s.season_ns[1], m.season_1.shape[1])
+        at0, at1 = slots(s, m, civil)
         m.season_0[ERROR, at0] += SLOT_RATE * (ratios / count - m.season_0[ERROR, at0])
         m.season_1[ERROR, at1] += 3.0 * SLOT_RATE * (ratios / count - m.season_1[ERROR, at1])
     return surprise

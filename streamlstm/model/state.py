@@ -63,6 +63,7 @@ def record(n: Sizes) -> np.dtype:
             ("gaps", whole),  # how often at least one step went unreported
             ("index", whole),  # of the last step; -1 none
             ("first", whole),  # the oldest step in memory
+            ("imputed", whole),  # the newest step that was not observed
             ("time_ns", whole),  # event time of the last observation
             ("turn_ns", whole),  # when civil time changes next, and by how much
             ("turn_by_ns", whole),

@@ -13,26 +13,28 @@ class Bridge(NamedTuple):
     reset: bool  # so long ago that the hidden state means nothing any more; the weights stay
 
 
+NEXT = Bridge(0, 1, False)  # nothing was missed
+
+
 def bridge(last_ns: int, time_ns: int, step_ns: int, gap_ns: int) -> Bridge:
     """Cross a gap on a grid of `step_ns`. Counted from the last observation, so that a slow clock adds up nowhere.
 
     >>> bridge(0, 3_100, 1_000, gap_ns=9_000)
     Bridge(missed=2, lead=3, reset=False)
     """
-    elapsed_ns = _elapsed(last_ns, time_ns, step_ns)
-    lead = max(1, (2 * elapsed_ns + step_ns) // (2 * step_ns))  # nearest, half up
-    return Bridge(lead - 1, lead, _is_too_long(elapsed_ns, step_ns, gap_ns))
+    assert step_ns > 0, f"a step of {step_ns} ns leads nowhere"
+    elapsed_ns = time_ns - last_ns
+    assert elapsed_ns > 0, f"{time_ns} does not follow {last_ns}: the order was not kept"
+    missed = (2 * elapsed_ns - step_ns) // (2 * step_ns)  # nearest, half up
+    if missed <= 0:
+        return NEXT  # by far the most frequent: worth not to be made anew
+    return Bridge(missed, missed + 1, _is_too_long(elapsed_ns, step_ns, gap_ns))
 
 
 def bridge_event(last_ns: int, time_ns: int, step_ns: int, gap_ns: int) -> Bridge:
     """Cross a gap in a stream without a grid: the next event is the next step, however long it took."""
-    return Bridge(0, 1, _is_too_long(_elapsed(last_ns, time_ns, step_ns), step_ns, gap_ns))
-
-
-def _elapsed(last_ns: int, time_ns: int, step_ns: int) -> int:
-    assert step_ns > 0, f"a step of {step_ns} ns leads nowhere"
     assert time_ns > last_ns, f"{time_ns} does not follow {last_ns}: the order was not kept"
-    return time_ns - last_ns
+    return Bridge(0, 1, _is_too_long(time_ns - last_ns, step_ns, gap_ns))
 
 
 def _is_too_long(elapsed_ns: int, step_ns: int, gap_ns: int) -> bool:

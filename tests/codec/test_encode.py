@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 
 from streamlstm.codec import encode
 from streamlstm.codec.values import number
-from streamlstm.events import SECOND_NS, Event, Forecast, Kind, State
+from streamlstm.events import SECOND_NS, Event, Kind, State
+from tests.forecasts import made
 
 T0 = 1_772_432_100 * SECOND_NS  # 2026-03-02 06:15:00 UTC
 SCHEMAS = {name: Draft202012Validator(encode.schema(name)) for name in ("forecast", "event", "info", "health")}
@@ -38,7 +39,7 @@ def forecasts(draw):
     n, q = len(leads), len(levels)
     share = st.floats(0, 1) | st.just(nan)
     skill = st.floats(max_value=1) | st.just(nan)
-    return Forecast(
+    return made(
         series=draw(st.text("abcäöß /\"'{}\\😀", min_size=1, max_size=20)),
         stream="s",
         position=draw(st.integers(0, 2**62)),
@@ -62,7 +63,7 @@ def forecasts(draw):
         coverage=draw(shaped(q, n, elements=share)),
         anomaly_score=draw(st.floats(min_value=0) | st.just(nan)),
         state=draw(st.sampled_from(State)),
-        n_seen=draw(st.integers(0, 2**62)),
+        n_seen=draw(st.integers(0, 2**53)),
     )
 
 
@@ -94,7 +95,7 @@ def example(**changes):
         "state": State.ACTIVE,
         "n_seen": 18_200,
     }
-    return Forecast(**(fields | changes))
+    return made(**(fields | changes))
 
 
 def sent(f, issued_ns=T0 + 1_250_000_000):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,6 +11,7 @@ from streamlstm.daemon.metrics import register
 from streamlstm.daemon.status import LAG_BOUNDS, Connection
 from streamlstm.events import Reason, State
 from tests.daemon.watched import LEADS, LEVELS, forecasts, report, status, water
+from tests.forecasts import BY_LEAD, changed
 
 NOW_NS = 1_700_000_000_000_000_000
 
@@ -85,17 +84,16 @@ def test_histograms_are_cumulative_and_end_with_the_count(last):
 def test_skill_and_error_are_the_median_and_coverage_the_mean_over_a_streams_series(last):
     ones = np.ones(len(LEADS))
     known = [
-        replace(
+        changed(
             last, series=name, skill_seasonal=skill * ones, absolute_error=error * ones, coverage=share * last.coverage
         )
         for name, skill, error, share in (("a", 0.1, 1.0, 0.5), ("b", 0.2, 2.0, 1.0), ("c", -9.0, 50.0, 0.0))
     ]
-    unknown = replace(
+    unknown = changed(
         last, series="d", skill_seasonal=np.nan * ones, absolute_error=np.nan * ones, coverage=np.nan * last.coverage
     )
-    elsewhere = replace(last, series="e", stream="other", leads=(1,), skill_seasonal=np.array([0.7]))
-    for field in ("yhat", "lstm", "seasonal", "skill_persistence", "absolute_error"):
-        elsewhere = replace(elsewhere, **{field: getattr(last, field)[:1]})
+    one_lead = {name: getattr(last, name)[..., :1] for name in BY_LEAD} | {"skill_seasonal": np.array([0.7])}
+    elsewhere = changed(last, series="e", stream="other", leads=(1,), **one_lead)
     seen = samples(status([report(one) for one in (*known, unknown, elsewhere)], time_ns=NOW_NS))
     for lead in map(str, LEADS):
         assert seen["streamlstm_skill_ratio", "seasonal", lead, "water/{meter}"] == pytest.approx(0.1)
@@ -117,7 +115,7 @@ def test_what_is_not_known_yet_is_left_out():
 
 
 def test_single_series_are_shown_only_when_asked_for_up_to_the_cap_and_vanish_with_the_series(last):
-    three = [report(replace(last, series=name)) for name in "abc"]
+    three = [report(changed(last, series=name)) for name in "abc"]
     assert "per_series" not in scraped(status(three, time_ns=NOW_NS))
     seen = samples(status(three, time_ns=NOW_NS), series_labels_max=2)
     assert [key[1] for key in seen if key[0] == "streamlstm_per_series_value"] == ["a", "b"]
@@ -129,7 +127,7 @@ def test_single_series_are_shown_only_when_asked_for_up_to_the_cap_and_vanish_wi
 
 @pytest.mark.parametrize("name", ["half \ud83d a letter", 'quoted "', "line\nbreak", "back\\slash", "日本"])
 def test_no_name_ends_the_scrape(last, name):
-    told = status([report(replace(last, series=name, stream=name))], time_ns=NOW_NS)
+    told = status([report(changed(last, series=name, stream=name))], time_ns=NOW_NS)
     shown = name.encode("utf-8", "replace").decode()
     for encode in (generate_latest, openmetrics):
         assert scraped(told, 10, encode).count("streamlstm_per_series_value{") == 1

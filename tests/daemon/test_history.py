@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Thread
 
 import numpy as np
@@ -12,6 +11,7 @@ from streamlstm.daemon import history
 from streamlstm.daemon.history import ASKED_MAX, BLOCK, History
 from streamlstm.events import Forecast
 from tests.daemon.watched import HOUR_NS, LEADS, forecasts, water
+from tests.forecasts import changed
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def told() -> list[Forecast]:
 
 def numbered(series: str, at: int, like: Forecast) -> Forecast:
     """A forecast of which every number says which one it is."""
-    return replace(
+    return changed(
         like, series=series, origin_ns=at * HOUR_NS, y=float(at), yhat=np.full_like(like.yhat, at), n_seen=at + 1
     )
 

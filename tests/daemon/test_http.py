@@ -6,7 +6,6 @@ import json
 import socket
 import time
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from itertools import pairwise
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
@@ -21,6 +20,7 @@ from streamlstm.daemon.history import History
 from streamlstm.daemon.http import HttpError, serve
 from streamlstm.events import SECOND_NS
 from tests.daemon.watched import HOUR_NS, LEADS, forecasts, report, status, water
+from tests.forecasts import changed
 from tests.system.servers import until
 
 
@@ -44,7 +44,7 @@ def site(told):
     history = History()
     for forecast in told:
         history.record(forecast)
-    lasts = [told[-1], replace(told[-1], series="a/../b"), replace(told[-1], series="..")]
+    lasts = [told[-1], changed(told[-1], series="a/../b"), changed(told[-1], series="..")]
     with serving(
         lambda: status([*map(report, lasts), report(None, "new")], time_ns=time.time_ns()),
         history,
@@ -136,7 +136,7 @@ def test_names_that_look_like_paths_are_names(site, name):
 
 def test_a_series_without_a_past_is_told_without_one_and_kept_from_then_on(told):
     history = History(series_max=1)
-    history.record(replace(told[-2], series="other"))
+    history.record(changed(told[-2], series="other"))
     with serving(lambda: status([report(told[-1])], time_ns=1), history) as address:
         one = read(address, "/api/series/water/inflow")
         assert not one["kept"]
@@ -156,7 +156,7 @@ def test_an_unknown_series_is_not_found(site):
 
 
 def test_thousands_of_series_are_listed_searched_and_paged(told):
-    reports = [report(replace(told[-1], series=f"room {at}/Flow")) for at in range(3000)]
+    reports = [report(changed(told[-1], series=f"room {at}/Flow")) for at in range(3000)]
     reports.append(report(None, "cellar"))
     now = status(reports, time_ns=1)
     with serving(lambda: now) as address:
@@ -181,7 +181,7 @@ def test_the_list_summarises_skill_against_the_better_rival(site, told):
 
 
 def test_half_a_letter_in_a_name_does_not_end_the_answers(told):
-    with serving(lambda: status([report(replace(told[-1], series="half \ud83d"))], time_ns=1)) as address:
+    with serving(lambda: status([report(changed(told[-1], series="half \ud83d"))], time_ns=1)) as address:
         assert read(address, "/api/series")["series"][0]["series"] == "half ?"
         assert read(address, "/api/series/half%20%3F")["series"] == "half ?"
 

@@ -13,6 +13,7 @@ from river.datasets import WaterFlow
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.engine import Report, SeriesReport
 from streamlstm.events import Forecast, Reason, State
+from tests import forecasts as by_hand
 
 HOUR_NS = 3_600_000_000_000
 DAY = 24  # rows
@@ -58,7 +59,7 @@ def forecasts(
                 half = np.quantile(residual, LEVELS)
                 lower[now, :, at], upper[now, :, at] = yhat[now, at] - half, yhat[now, at] + half
         told.append(
-            Forecast(
+            by_hand.made(
                 series=series,
                 stream=stream,
                 position=now + 1,

@@ -25,7 +25,8 @@ def by_analogy(y: NDArray, observed: NDArray, period: int, most: int, memory: in
     past_y[steps % memory], past_mask[steps % memory] = y[steps], observed[steps]
     distance, nearest = np.full(analogue.NEAR, np.nan), np.full(analogue.NEAR, -1)
     out = np.full(len(leads), np.inf)
-    forecast(past_y, past_mask, first, k, period, most, leads, distance, nearest, out)
+    whole = bool(observed[steps].all())
+    forecast(past_y, past_mask, whole, first, k, period, most, leads, distance, nearest, out)
     return out
 
 

@@ -15,6 +15,7 @@ from streamlstm.daemon.http import serve
 from streamlstm.daemon.status import Connection, Status
 from streamlstm.events import Forecast, State
 from tests.daemon.watched import forecasts, report, status, water
+from tests.forecasts import changed
 from tests.system.servers import need
 
 pytestmark = pytest.mark.system
@@ -129,8 +130,8 @@ def test_the_next_observation_appears_without_a_reload(browser, told):
 
 
 def test_a_hostile_name_is_shown_as_text(browser, told):
-    named = [replace(forecast, series=HOSTILE) for forecast in told]
-    other = replace(told[-1], series="other")
+    named = [changed(forecast, series=HOSTILE) for forecast in told]
+    other = changed(told[-1], series="other")
     with opened(browser, lambda: status([report(named[-1]), report(other)], time_ns=0), recorded(named)) as page:
         expect(page.locator("#list")).to_contain_text(HOSTILE)
         page.click(f"#list a:has-text({HOSTILE!r})")
@@ -142,7 +143,7 @@ def test_a_hostile_name_is_shown_as_text(browser, told):
 
 
 def test_many_series_are_searched_and_paged(browser, told):
-    reports = [report(replace(told[-1], series=f"room {at}/flow")) for at in range(200)]
+    reports = [report(changed(told[-1], series=f"room {at}/flow")) for at in range(200)]
     reports[17] = replace(reports[17], state=State.FALLBACK)
     with opened(browser, lambda: status(reports, time_ns=0), History()) as page:
         expect(page.locator("#list li")).to_have_count(50)
@@ -164,7 +165,7 @@ def test_many_series_are_searched_and_paged(browser, told):
 
 
 def test_a_phone_shows_the_list_or_the_series_and_nothing_sticks_out(browser, told):
-    reports = [report(told[-1]), report(replace(told[-1], series="a/very/long/name/" * 8))]
+    reports = [report(told[-1]), report(changed(told[-1], series="a/very/long/name/" * 8))]
     with opened(browser, lambda: status(reports, time_ns=0), recorded(told), width=360) as page:
         expect(page.locator("#list li")).to_have_count(2)
         assert page.locator("#chosen").is_hidden()
