@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from streamlstm.conflicts import between, lead_problems
+from streamlstm.conflicts import between, lead_problems, step_problems
 from streamlstm.naming import key_path, name_problems, topic_filter, topic_problems, url_problem
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, place, several, shown
 from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, lead, size_bytes
@@ -187,6 +187,13 @@ class Stream(Section):
     unit: Annotated[str, Field(max_length=32)] = ""
     bounds: Annotated[tuple[float, float] | None, Field(description="[lowest, highest] value that is physical")] = None
     step: Annotated[int | Literal["auto"], Field(description="nominal spacing, or 'auto' to find it")] = "auto"
+    aggregate: Annotated[
+        Literal["mean", "last", "sum", "min", "max", "count"] | None,
+        Field(description="what of all readings in a step is forecast; absent: each reading is a step"),
+    ] = None
+    hold: Annotated[
+        Duration, Field(description="how long a value that is not sent again still holds; 0s: not at all")
+    ] = 0
     leads: Annotated[
         tuple[Lead, ...], Field(min_length=1, max_length=64, description="steps (24) or durations ('1h')")
     ] = (1, 3, 6, 12, 24)
@@ -270,6 +277,7 @@ class Stream(Section):
         if self.bounds and not self.bounds[0] < self.bounds[1]:
             found.append((("bounds",), "need the lowest first, then a higher one"))
         found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
+        found += step_problems(self.step, self.aggregate, self.hold)
         several(found)
         return self
 

@@ -46,6 +46,17 @@ def _apart(stream: Stream, mqtt: Mqtt) -> str:
     return "need a fixed level in front"
 
 
+def step_problems(step: int | Literal["auto"], aggregate: str | None, hold: int) -> list[tuple[Where, str]]:
+    """What does not go with how readings are gathered into steps."""
+    found: list[tuple[Where, str]] = []
+    if step == "auto" and (aggregate or hold):
+        name = "aggregate" if aggregate else "hold"
+        found.append(((name,), "need step beside it, such as step = '15min': into how long steps to gather"))
+    if hold and aggregate in ("sum", "count"):
+        found.append((("hold",), f"a reading that is not sent again adds nothing to a {aggregate}; need no hold"))
+    return found
+
+
 def lead_problems(leads: tuple[int, ...], step: int | Literal["auto"]) -> list[str]:
     """Leads that repeat or that the step cannot reach, as far as the step is known."""
     if step != "auto":

@@ -38,6 +38,7 @@ from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
+from streamlstm.timeline.steps import Steps
 
 HAPPENINGS = (
     (FALLBACK_BEGINS, Kind.FALLBACK, True),
@@ -65,9 +66,10 @@ class SeriesReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An immutable copy of all counts. learned + missing + held + sum(discarded.values()) == everything fed."""
+    """An immutable copy of all counts. What came was learned, gathered, found missing, is held, or was discarded."""
 
     learned: int  # observations with a value, taken by a model
+    gathered: int  # readings that went into a step of a coarser grid, which is what a model then takes
     missing: int  # readings that said "no value"
     held: int  # waiting: for an earlier one, or for the step to be found
     discarded: Mapping[Reason, int]
@@ -83,6 +85,7 @@ class Member:
     stream: Stream
     order: Reorder
     pace: Pace
+    steps: Steps | None  # where readings are gathered into a coarser grid
     early: list[Observation] = field(default_factory=list)  # until the step is found
     learner: Learner | None = None
     slot: int = -1
@@ -112,6 +115,7 @@ class Engine:
         self._learners: dict[tuple[str, Rhythm], Learner] = {}
         self._discarded = Counter[Reason]()
         self._learned = 0
+        self._gathered = 0
         self._missing = 0
 
     def warm_up(self) -> None:
@@ -141,6 +145,7 @@ class Engine:
         members = self._members.values()
         return Report(
             learned=self._learned,
+            gathered=self._gathered,
             missing=self._missing,
             held=sum(member.order.held + len(member.early) for member in members),
             discarded=dict(self._discarded),
@@ -163,18 +168,30 @@ class Engine:
                 out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT))
                 return
             stream = self._streams[obs.stream]
-            member = Member(obs.series, stream, Reorder(stream.lateness), Pace(stream.step))
-            self._members[obs.series] = member
+            member = self._members[obs.series] = self._member(obs.series, stream)
             out.append(Opened(obs.series, obs.stream))
         if obs.received_ns > member.heard_ns:
             member.heard_ns = obs.received_ns
         self._in_order(member, member.order.feed(obs), out)
 
+    def _member(self, series: str, stream: Stream) -> Member:
+        steps = None
+        if stream.aggregate or stream.hold:
+            assert isinstance(stream.step, int), "the configuration wants a step for it"
+            civil = self._civil[stream.name]
+            steps = Steps(
+                stream.step, stream.aggregate or "last", stream.hold, stream.gap, lambda time_ns: civil.of(time_ns)[0]
+            )
+        return Member(series, stream, Reorder(stream.lateness), Pace(stream.step), steps)
+
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
-        """End the waits that the clock ends: of readings held for earlier ones, and of us for a series."""
+        """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
         for member in self._members.values():
             if member.order.held:
                 self._in_order(member, member.order.expire(now_ns), out)
+            if member.steps:
+                for step in member.steps.expire(now_ns - member.stream.lateness):
+                    self._go_on(member, step, out)
             patience = member.stream.gap
             if member.pace.rhythm:
                 patience = max(patience, 4 * member.pace.rhythm.step_ns)
@@ -183,14 +200,27 @@ class Engine:
                 out.append(Changed(member.series, State.STALE))
 
     def _in_order(self, member: Member, released: Iterable[Observation | Discarded], out: list[Output | Ready]) -> None:
-        """Hold observations until the step is known; from then on each goes straight through."""
+        """Readings in order of event time, on their way to the model or into a step that is gathered."""
         for item in released:
             if isinstance(item, Discarded):
                 out.append(item)
-            elif member.learner:
-                out.append(Ready(member, item))
+            elif member.steps is None:
+                self._go_on(member, item, out)
             else:
-                self._begin(member, item, out)
+                self._gathered += 1
+                for step in member.steps.feed(item):
+                    if isinstance(step, Discarded):
+                        self._gathered -= 1
+                        out.append(step)
+                    else:
+                        self._go_on(member, step, out)
+
+    def _go_on(self, member: Member, obs: Observation, out: list[Output | Ready]) -> None:
+        """Hold observations until the step is known; from then on each goes straight through."""
+        if member.learner:
+            out.append(Ready(member, obs))
+        else:
+            self._begin(member, obs, out)
 
     def _begin(self, member: Member, obs: Observation, out: list[Output | Ready]) -> None:
         """Find the step of a series; with it come its row, and all that waited for it."""
@@ -261,7 +291,9 @@ class Engine:
         """One row of numbers as a forecast, and what began or ended with it."""
         member, obs = ready
         _, _, state, happened, strength = tail
-        if obs.values[0] == obs.values[0]:
+        if member.steps:
+            pass  # its readings were counted as gathered
+        elif obs.values[0] == obs.values[0]:
             self._learned += 1
         else:
             self._missing += 1

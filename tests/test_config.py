@@ -398,6 +398,20 @@ def test_two_streams_need_two_names_and_two_topics(problems):
     ]
 
 
+def test_gathering_readings_needs_a_step_to_gather_them_into(problems):
+    (found,) = problems(stream(aggregate="'sum'"))
+    assert found.endswith(
+        "aggregate = 'sum': need step beside it, such as step = '15min': into how long steps to gather"
+    )
+    (found,) = problems(stream(hold="'1h'"))
+    assert "hold = '1h': need step beside it" in found
+
+
+def test_a_sum_has_no_use_for_values_that_hold(problems):
+    (found,) = problems(stream(step="'1h'", aggregate="'sum'", hold="'1h'"))
+    assert "a reading that is not sent again adds nothing to a sum" in found
+
+
 def test_leads_shorter_than_the_step_or_equal_in_steps_are_refused(problems):
     (found,) = problems(stream(step="'1h'", leads="['5min', 1]"))
     assert "'300s' is less than one step" in found

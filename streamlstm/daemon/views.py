@@ -40,6 +40,7 @@ def overview(status: Status) -> dict[str, Any]:
         "oldest_unacknowledged_s": status.oldest_unacknowledged_s,
         "lag_s": status.lag_s,
         "learned": report.learned,
+        "gathered": report.gathered,
         "missing": report.missing,
         "held": report.held,
         "discarded": {reason.value: n for reason, n in sorted(report.discarded.items()) if n},

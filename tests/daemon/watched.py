@@ -127,6 +127,7 @@ def status(series: Iterable[SeriesReport] = (), *, time_ns: int, **other: Any) -
         learn_sum=0.25,
         report=Report(
             learned=learned,
+            gathered=0,
             missing=0,
             held=0,
             discarded=discarded,

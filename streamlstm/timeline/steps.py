@@ -1,0 +1,156 @@
+"""Many readings, one value a step: a coarser grid than a stream is sent on, and values that hold until the next.
+
+A step is named by its beginning. Its value is known when a later reading comes, or when the clock says it is over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from streamlstm.events import BEGINNING, Discarded, Observation, Reason
+
+How = Literal["mean", "last", "sum", "min", "max", "count"]
+DAY_NS = 86_400_000_000_000
+WEEK_NS = 7 * DAY_NS
+MONDAY_NS = 4 * DAY_NS  # 1970 began on a Thursday
+
+
+class Steps:
+    """Gathers one series' observations, in order of event time, into steps of `step_ns`.
+
+    A reading counts in the step that it falls in. With `hold_ns` it also stands for all the time until the next one,
+    but no longer than that: a sensor that speaks only of changes is heard so long after its last word, a dead one not.
+    The mean is then over time, and steps without a reading have the value that holds. `count` knows zero readings.
+
+    civil: event time to civil time, both in ns; days and longer steps begin at its midnights, weeks on Mondays.
+    """
+
+    def __init__(self, step_ns: int, how: How, hold_ns: int, gap_ns: int, civil: Callable[[int], int]) -> None:
+        self.step_ns = step_ns
+        self.how: How = how
+        self.hold_ns = hold_ns
+        self.gap_ns = gap_ns
+        self.newest: Observation | None = None  # of all readings
+        self._civil = civil
+        self._begin_ns = BEGINNING  # of the open step; BEGINNING: none is open
+        self._end_ns = BEGINNING  # of the open step, or of the last one
+        self._from_ns = BEGINNING  # since when `newest` holds in the open step
+        self._tallies: list[Tally] = []
+
+    def feed(self, obs: Observation) -> Iterator[Observation | Discarded]:
+        """Take one reading; what it ends are the steps before its own."""
+        over_ns = self._end_ns if self._begin_ns == BEGINNING else self._begin_ns
+        if obs.time_ns < over_ns:
+            yield Discarded(obs.series, obs.time_ns, Reason.LATE, "its step is over")
+            return
+        yield from self._until(obs.time_ns)
+        if self._begin_ns == BEGINNING:
+            self._open(obs.time_ns)
+        self._hold(obs.time_ns)
+        if not self._tallies:
+            self._tallies = [Tally() for _ in obs.values]
+        for tally, value in zip(self._tallies, obs.values, strict=True):
+            tally.take(value)
+        self.newest, self._from_ns = obs, obs.time_ns
+
+    def expire(self, now_ns: int) -> Iterator[Observation]:
+        """End the steps that are over by the host's clock. Recorded data knows none, and does not expire."""
+        if self.newest is not None and self.newest.received_ns:
+            yield from self._until(now_ns)
+
+    def _until(self, time_ns: int) -> Iterator[Observation]:
+        """Close every step that ends at or before a time: those that something is known of."""
+        while self._begin_ns != BEGINNING and self._end_ns <= time_ns:
+            assert self.newest is not None, "a step is opened by a reading"
+            self._hold(self._end_ns)
+            if self._tallies or self._knows_more():
+                yield self._closed()
+            self._tallies = []
+            if self._knows_more():
+                self._open(self._end_ns)
+            else:
+                self._begin_ns = BEGINNING  # the next reading opens its own
+
+    def _knows_more(self) -> bool:
+        """Whether something can be said of a step without a reading, from the open step's end on."""
+        newest = self.newest
+        assert newest is not None, "a step is opened by a reading"
+        lasts_ns = self.gap_ns if self.how == "count" else self.hold_ns
+        return self._end_ns < newest.time_ns + lasts_ns
+
+    def _open(self, time_ns: int) -> None:
+        self._begin_ns = self._start_of(time_ns)
+        self._end_ns = self._start_of(self._begin_ns + self.step_ns + self.step_ns // 2)
+        self._from_ns = self._begin_ns
+
+    def _start_of(self, time_ns: int) -> int:
+        """Where the step begins that a time falls in."""
+        if self.step_ns % DAY_NS:
+            return time_ns - time_ns % self.step_ns
+        civil_ns = self._civil(time_ns)
+        shift_ns = MONDAY_NS if self.step_ns % WEEK_NS == 0 else 0
+        wanted_ns = civil_ns - (civil_ns - shift_ns) % self.step_ns
+        begin_ns = time_ns - (civil_ns - wanted_ns)
+        return begin_ns - (self._civil(begin_ns) - wanted_ns)  # the clocks may have been changed in between
+
+    def _hold(self, until_ns: int) -> None:
+        """Let the newest reading count for the time that it held in the open step."""
+        if self.newest is None or not self.hold_ns or self.how == "count":
+            return
+        until_ns = min(until_ns, self.newest.time_ns + self.hold_ns)
+        if until_ns > self._from_ns:
+            if not self._tallies:
+                self._tallies = [Tally() for _ in self.newest.values]
+            for tally, value in zip(self._tallies, self.newest.values, strict=True):
+                tally.hold(value, until_ns - self._from_ns)
+            self._from_ns = until_ns
+
+    def _closed(self) -> Observation:
+        """The open step as an observation."""
+        newest = self.newest
+        assert newest is not None, "a step is opened by a reading"
+        tallies = self._tallies or [Tally() for _ in newest.values]
+        first, *others = tallies
+        values = (first.value(self.how), *[tally.value("last" if self.how == "last" else "mean") for tally in others])
+        return newest._replace(time_ns=self._begin_ns, values=values)
+
+
+class Tally:
+    """What is known of one value in one step. Missing readings (NaN) say nothing."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum = 0.0
+        self.least, self.most = math.inf, -math.inf
+        self.last = math.nan
+        self.held = 0.0  # value × ns
+        self.held_ns = 0
+
+    def take(self, value: float) -> None:
+        if value == value:
+            self.count += 1
+            self.sum += value
+            self._see(value)
+
+    def hold(self, value: float, for_ns: int) -> None:
+        if value == value:
+            self.held += value * for_ns
+            self.held_ns += for_ns
+            self._see(value)
+
+    def value(self, how: How) -> float:
+        """NaN where nothing was seen; but a count is then zero."""
+        if how == "count":
+            return float(self.count)
+        if self.last != self.last:
+            return math.nan
+        if how == "mean":
+            return self.held / self.held_ns if self.held_ns else self.sum / self.count
+        if how == "sum":
+            return self.sum if self.count else math.nan
+        return {"last": self.last, "min": self.least, "max": self.most}[how]
+
+    def _see(self, value: float) -> None:
+        self.least, self.most, self.last = min(self.least, value), max(self.most, value), value
