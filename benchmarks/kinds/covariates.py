@@ -6,6 +6,8 @@ of its first 2880 rows; forecasts are those at the leads, not the mean over all 
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 
 from benchmarks.kinds.figure import Figure, Given
@@ -14,6 +16,7 @@ from benchmarks.skill.datasets import ETTH1, TAXI
 from streamlstm.codec.table import Row
 
 WALKS = 8
+PROMISED = (1, 24, 48)  # leads of the joint forecast for which something was set
 FIRST = 1_000  # row of taxi's first target that counts
 SPLIT, UNIT_ROWS = (3_600, 14_400), 2_880
 
@@ -45,8 +48,9 @@ def joint(given: Given) -> list[Figure]:
             for j in range(len(LEADS)):
                 square[beside, j, place] = ((errors(said, j, SPLIT) / unit[place]) ** 2).mean()
     ratios = square[1].mean(axis=1) / square[0].mean(axis=1)
+    bounds = {lead: (0.995, 0.98) if lead in PROMISED else (nan, nan) for lead in LEADS}
     return [
-        Figure(f"ETTh1, each variate beside the others over alone, MSE, lead {lead}", float(r), 0.995, 0.98)
+        Figure(f"ETTh1, each variate beside the others over alone, MSE, lead {lead}", float(r), *bounds[lead])
         for lead, r in zip(LEADS, ratios, strict=True)
     ]
 

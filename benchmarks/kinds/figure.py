@@ -65,5 +65,6 @@ def table(figures: Sequence[Figure]) -> str:
         around = "" if isnan(figure.near) else f"{figure.near:.4g} ± "
         bounds = ["" if isnan(bound) else f"{around}{bound:.4g}" for bound in (figure.floor, figure.aim)]
         value = "–" if isnan(figure.value) else f"{figure.value:.4g}"
-        lines.append("| " + " | ".join([figure.what, value, *bounds, figure.reached]) + " |")
+        cells = [figure.what.replace("|", "\\|"), value, *bounds, figure.reached]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -117,6 +117,7 @@ def test_figures_say_what_they_reach():
     assert [Figure("", v, 0.05, 0.02, 0.8).reached for v in (0.81, 0.76, 0.9)] == ["aim", "floor", "missed"]
     assert Figure("", 5.0).reached == ""
     assert table([Figure("x", 0.81, 0.05, 0.02, 0.8)]) == "| x | 0.81 | 0.8 ± 0.05 | 0.8 ± 0.02 | aim |"
+    assert table([Figure("|e|", nan)]) == "| \\|e\\| | – |  |  |  |"  # a bar within a cell would end it
 
 
 def test_the_command_says_what_it_lacks_and_goes_on(tmp_path, monkeypatch, capsys):
