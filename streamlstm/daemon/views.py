@@ -42,6 +42,7 @@ def overview(status: Status) -> dict[str, Any]:
         "learned": report.learned,
         "gathered": report.gathered,
         "missing": report.missing,
+        "quarantined": report.quarantined,
         "held": report.held,
         "discarded": {reason.value: n for reason, n in sorted(report.discarded.items()) if n},
         "series": len(report.series),

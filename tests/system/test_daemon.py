@@ -80,7 +80,7 @@ def reading(n: int, value: object, **more: object) -> str:
 
 def total(daemon: Daemon) -> int:
     report = daemon.status().report
-    return report.learned + report.missing + report.held + sum(report.discarded.values())
+    return report.learned + report.missing + report.quarantined + report.held + sum(report.discarded.values())
 
 
 def answer(address: str) -> int:
