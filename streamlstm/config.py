@@ -282,6 +282,11 @@ class Stream(Section):
         return self
 
     @property
+    def in_time(self) -> bool:
+        """Whether a lead is a duration, not a number of steps."""
+        return any(lead < 0 for lead in self.leads)
+
+    @property
     def inputs(self) -> int:
         """How many covariates come with the target."""
         return max(0, len(self.value) - 1)

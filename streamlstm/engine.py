@@ -202,7 +202,7 @@ class Engine:
             steps = Steps(
                 stream.step, stream.aggregate or "last", stream.hold, stream.gap, lambda time_ns: civil.of(time_ns)[0]
             )
-        return Member(series, stream, Reorder(stream.lateness), Pace(stream.step), steps)
+        return Member(series, stream, Reorder(stream.lateness), Pace(stream.step, in_time=stream.in_time), steps)
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
