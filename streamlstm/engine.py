@@ -35,6 +35,8 @@ from streamlstm.model.batch import Learner, Step
 from streamlstm.model.forecaster import (
     ANOMALY_BEGINS,
     ANOMALY_ENDS,
+    DRIFT_BEGINS,
+    DRIFT_ENDS,
     FALLBACK_BEGINS,
     FALLBACK_ENDS,
     QUARANTINE_BEGINS,
@@ -54,6 +56,8 @@ HAPPENINGS = (
     (ANOMALY_ENDS, Kind.ANOMALY, False),
     (QUARANTINE_BEGINS, Kind.QUARANTINE, True),
     (QUARANTINE_ENDS, Kind.QUARANTINE, False),
+    (DRIFT_BEGINS, Kind.DRIFT, True),
+    (DRIFT_ENDS, Kind.DRIFT, False),
 )
 DARK = 3  # steps without a value, from which on a gap is told, and forecast through by the clock
 MOST = 1e30  # a value beyond it cannot be computed with
@@ -71,6 +75,7 @@ class SeriesReport:
     updates_skipped: int  # refused by the guard: not finite
     gradient_norm: float  # of the last update, before the clip
     gaps: int  # how often at least one step was missed
+    drifts: int  # how often errors began to be larger than they used to be
     bytes: int
 
 
@@ -402,7 +407,7 @@ def _horizon_ns(stream: Stream) -> int:
 
 def _series_report(member: Member) -> SeriesReport:
     if member.learner is None:
-        return SeriesReport(member.series, member.stream.name, member.state, None, 0, 0, math.nan, 0, 0)
+        return SeriesReport(member.series, member.stream.name, member.state, None, 0, 0, math.nan, 0, 0, 0)
     row = member.learner.rows.record(member.slot)
     return SeriesReport(
         member.series,
@@ -413,5 +418,6 @@ def _series_report(member: Member) -> SeriesReport:
         int(row["skipped"]),
         float(row["gradient_norm"].max()),
         int(row["gaps"]),
+        int(row["drifts"]),
         member.learner.layout.row_bytes,
     )

@@ -220,6 +220,7 @@ class Kind(StrEnum):
 
     FALLBACK = "fallback"  # at most leads naive forecasts have most of the weight
     ANOMALY = "anomaly"  # what came was hardly to be expected
+    DRIFT = "drift"  # errors have grown, and stay so; ends when they are as usual, or usual has become larger
     GAP = "gap"  # nothing came for several steps
     QUARANTINE = "quarantine"  # readings that are not believed: far beyond all others, or stuck
 

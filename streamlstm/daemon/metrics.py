@@ -131,13 +131,20 @@ def _learning(status: Status) -> Iterator[Metric]:
         "Event time of the newest observation: the newest over the stream's series.",
         labels=["stream"],
     )
+    drifts = CounterMetricFamily(
+        "streamlstm_drift_events",
+        "How often a series' errors began to be larger than they used to be.",
+        labels=["stream"],
+    )
     for stream, members in _by_stream(series):
+        drifts.add_metric([_label(stream)], sum(one.drifts for one in members))
         finite = [one.gradient_norm for one in members if isfinite(one.gradient_norm)]
         if finite:
             norms.add_metric([_label(stream)], max(finite))
         seen = [one.last.origin_ns for one in members if one.last]
         if seen:
             newest.add_metric([_label(stream)], max(seen) / SECOND_NS)
+    yield drifts
     yield norms
     yield newest
 

@@ -18,7 +18,7 @@ from streamlstm.model.state import ACTIVE, FALLBACK, GAP, P_PUBLISHED, QUARANTIN
 
 # What an observation brought about, as one number: their sum.
 FALLBACK_BEGINS, FALLBACK_ENDS, ANOMALY_BEGINS, ANOMALY_ENDS = 1, 2, 4, 8
-QUARANTINE_BEGINS, QUARANTINE_ENDS = 16, 32
+QUARANTINE_BEGINS, QUARANTINE_ENDS, DRIFT_BEGINS, DRIFT_ENDS = 16, 32, 64, 128
 READY_AFTER = 12  # observations: before that nothing honest can be said, and the state is WARMING
 
 
@@ -180,6 +180,9 @@ def report(s, out, real, why, surprise):
     elif real and s.alarm == detect.ENDED:
         happened += ANOMALY_ENDS
     s.alarm = detect.NOTHING
+    if s.drifting != s.drift_told:
+        happened += DRIFT_BEGINS if s.drifting == 1 else DRIFT_ENDS
+        s.drift_told = s.drifting
     if why != doubt.NONE and s.quarantined == 0:
         happened += QUARANTINE_BEGINS
         s.quarantined = 1

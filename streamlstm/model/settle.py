@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, detect, kernel, linear, mix, quantiles, stack, stage
+from streamlstm.kernels import conformal, detect, drift, kernel, linear, mix, quantiles, stack, stage
 from streamlstm.kernels.season import ERROR
 from streamlstm.model.experts import base_of
 from streamlstm.model.features import floored, slots
@@ -67,6 +67,8 @@ def settle(s, m, plan, work, k, y, civil):
         calibrate(s, n, plan, j, labels, step, kept, h)
         if labels > 10:
             conformal.learn_scale(s.exponents[j], s.exponent_squares[j], kept[P_EXPERT + M + T :], error / size)
+        if j == 0:
+            watch(s, labels, error)
         conformal.error_sizes(s.error_size[j], labels, error)
     tell(s, m, plan, work, k)
     surprise = math.nan
@@ -78,6 +80,20 @@ def settle(s, m, plan, work, k, y, civil):
         m.season_0[ERROR, at0] += SLOT_RATE * (ratios / count - m.season_0[ERROR, at0])
         m.season_1[ERROR, at1] += 3.0 * SLOT_RATE * (ratios / count - m.season_1[ERROR, at1])
     return surprise
+
+
+@kernel
+def watch(s, labels, error):
+    """Whether the errors of the first lead drift."""
+    size = s.error_size[0]
+    if labels <= SETTLED or not size[1] > 0.0:
+        return
+    if drift.begins(s.drift, min(error / size[1], drift.WILD)):
+        s.drifting = 1
+        s.seen_at_drift = s.seen
+        s.drifts += 1
+    elif s.drifting == 1 and s.seen - s.seen_at_drift > SETTLED and size[2] <= drift.SETTLED * size[1]:
+        s.drifting = 0
 
 
 @kernel

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.events import State
-from streamlstm.kernels import conformal, detect, doubt, kernel, mix, score, season
+from streamlstm.kernels import conformal, detect, doubt, drift, kernel, mix, score, season
 from streamlstm.kernels.analogue import NEAR
 from streamlstm.kernels.medians import FEW
 
@@ -94,6 +94,11 @@ def record(n: Sizes) -> np.dtype:
             ("runs", number, (len(detect.RUNS_START),)),
             ("event", number, (len(detect.EVENT_START),)),
             ("doubt", number, (len(doubt.START),)),
+            ("drift", number, (len(drift.START),)),
+            ("drifting", whole),  # 1 while errors are larger than they used to be
+            ("drift_told", whole),
+            ("drifts", whole),  # how often they have begun to be
+            ("seen_at_drift", whole),  # observations when that last began
             ("quarantined", whole),  # 1 while readings are not believed
             ("alarm", whole),  # what detection said of the last observation
             ("told", whole),  # 1 while fallen back, as it was last told

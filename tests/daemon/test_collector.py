@@ -62,6 +62,7 @@ def test_counts_of_the_status_are_shown_as_they_are(last):
     assert seen["streamlstm_network_thread_errors_total",] == 1
     assert seen["streamlstm_queue_depth",] == 5
     assert seen["streamlstm_gaps_total",] == 5
+    assert seen["streamlstm_drift_events_total", "water/{meter}"] == 2
     assert seen["streamlstm_updates_total",] == 7
     assert seen["streamlstm_updates_skipped_total", "not_finite"] == 1
     assert seen["streamlstm_series",] == 2

@@ -100,6 +100,7 @@ def report(last: Forecast | None, series: str = "", **other: Any) -> SeriesRepor
         updates_skipped=0,
         gradient_norm=0.42 if last else float("nan"),
         gaps=2,
+        drifts=1,
         bytes=147_000,
     )
     return replace(told, **other)
