@@ -170,6 +170,21 @@ class Model(Section):
         return (value,) if isinstance(value, int | float | str) else value
 
 
+class Covariate(Section):
+    """What else is known about a stream, from a topic of its own."""
+
+    topic: Annotated[str, Field(min_length=1, description="filter; {placeholders} as in the stream's own topic")]
+    format: Literal["number", "json"] = "json"
+    value: Annotated[str | None, Field(description="key path of the newest value")] = None
+    time: Annotated[str | None, Field(description="key path of its time; absent: the arrival time")] = None
+    values: Annotated[str | None, Field(description="of what is known ahead: key path of many, 'hourly[].temp'")] = None
+    times: Annotated[str | None, Field(description="key path of the times they are for, 'hourly[].time'")] = None
+    known_ahead: Annotated[bool, Field(description="values for times to come: a forecast, a tariff, a schedule")] = (
+        False
+    )
+    map: Annotated[dict[str, float], Field(description="what booleans and words count as")] = {}
+
+
 class Stream(Section):
     """One family of topics, and how its messages become observations."""
 
@@ -217,6 +232,9 @@ class Stream(Section):
     )
     timezone: Annotated[str, Field(description="civil time of day and week")] = "UTC"
     retained: Annotated[bool, Field(description="learn from retained messages too")] = False
+    covariates: Annotated[
+        tuple[Covariate, ...], Field(max_length=32, description="inputs from topics of their own")
+    ] = ()
     model: Model = Model()
 
     @field_validator("value", mode="before")
@@ -283,8 +301,13 @@ class Stream(Section):
 
     @property
     def inputs(self) -> int:
-        """How many covariates come with the target."""
-        return max(0, len(self.value) - 1)
+        """How many covariates come with the target, or are joined to it as of its time."""
+        return max(0, len(self.value) - 1) + sum(not one.known_ahead for one in self.covariates)
+
+    @property
+    def ahead(self) -> int:
+        """How many covariates are known for times to come."""
+        return sum(one.known_ahead for one in self.covariates)
 
 
 class Config(Section):
