@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamlstm.config import Config, Http, Limits, Model, Mqtt, Stream, config_hash, load
+from streamlstm.config import Config, Covariate, Http, Limits, Model, Mqtt, Stream, config_hash, load
 from streamlstm.naming import is_series_name, key_path, reaches, topic_filter
 from streamlstm.problems import ConfigError
 from streamlstm.units import UNITS_NS, duration_ns, lead, size_bytes
@@ -86,6 +86,7 @@ def declared(section):
         ("[http]", ("http",), Http),
         ("[limits]", ("limits",), Limits),
         ("[[streams]]", ("streams", 0), Stream),
+        ("  [[streams.covariates]]", ("streams", 0, "covariates", 0), Covariate),
         ("  [streams.model]", ("streams", 0, "model"), Model),
     ],
 )
@@ -95,10 +96,10 @@ def test_the_example_names_every_setting_and_its_true_default(header, path, sect
     for key in path:
         table = table[key]
         values = values[key] if isinstance(key, int) else getattr(values, key)
-    optional = set(re.findall(r"^# (\w+) = ", text, re.MULTILINE))  # absent by default
+    optional = set(re.findall(r"^ *# (\w+) = ", text, re.MULTILINE))  # absent by default
     assert set(table) | (optional & set(section.model_fields)) == set(section.model_fields)
     for name, default in declared(section).items():
-        if name == "model":
+        if name in ("model", "covariates"):  # tables of their own
             continue
         line = line_of(name, header)
         if "no default" in line:

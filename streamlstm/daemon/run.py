@@ -111,7 +111,7 @@ class Daemon:
                 self._tell(link, publisher, now_ns)
 
     def _learn(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
-        inputs = [self._decoder.decode(message.arrival) for message in messages]
+        inputs = [item for message in messages for item in self._decoder.inputs(message.arrival)]
         began_s = time.perf_counter()
         outputs = self._engine.feed(inputs)
         self._learning.add(time.perf_counter() - began_s)

@@ -41,6 +41,7 @@ def overview(status: Status) -> dict[str, Any]:
         "lag_s": status.lag_s,
         "learned": report.learned,
         "gathered": report.gathered,
+        "joined": report.joined,
         "missing": report.missing,
         "held": report.held,
         "discarded": {reason.value: n for reason, n in sorted(report.discarded.items()) if n},

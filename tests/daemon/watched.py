@@ -128,6 +128,7 @@ def status(series: Iterable[SeriesReport] = (), *, time_ns: int, **other: Any) -
         report=Report(
             learned=learned,
             gathered=0,
+            joined=0,
             missing=0,
             held=0,
             discarded=discarded,
