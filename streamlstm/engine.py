@@ -268,8 +268,7 @@ class Engine:
         assert member.learner is not None, "what is known ahead is asked for at times that the step decides"
         layout = member.learner.layout
         as_of_ns = member.steps.end_of(obs.time_ns) if member.steps else obs.time_ns
-        values = member.join.values(obs.values, obs.time_ns, as_of_ns, layout.step_ns, layout.leads)
-        return Ready(member, obs, values[: 1 + layout.inputs])  # cut to what the model takes today
+        return Ready(member, obs, member.join.values(obs.values, obs.time_ns, as_of_ns, layout.step_ns, layout.leads))
 
     def _give_row(self, member: Member, rhythm: Rhythm) -> bool:
         key = (member.stream.name, rhythm)

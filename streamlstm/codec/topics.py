@@ -36,12 +36,13 @@ class Router:
 
     def __init__(self, streams: Sequence[Stream], base: str) -> None:
         self.base = base
-        own = dict.fromkeys(topic_filter(stream.topic) for stream in streams)
-        covariates = dict.fromkeys(topic_filter(one.topic) for stream in streams for one in stream.covariates)
-        self.filters = tuple(own | covariates)
-        self.fresh = tuple(
-            each for each in covariates if each not in own
-        )  # filters whose retained messages are welcome
+        covariates = [one for stream in streams for one in stream.covariates]
+        listened = dict.fromkeys(map(topic_filter, [*[s.topic for s in streams], *[one.topic for one in covariates]]))
+        # where two filters match, a broker may send a message twice
+        self.filters = tuple(one for one in listened if not any(_covers(other, one) for other in listened))
+        # What the broker keeps for a covariate is welcome again and again if it says when it is from.
+        timed = [topic_filter(one.topic) for one in covariates if one.known_ahead or one.time is not None]
+        self.fresh = {*timed} & {*self.filters} - {topic_filter(stream.topic) for stream in streams}
         self._patterns = [(stream, _pattern(stream.topic), PLACEHOLDER.split(stream.name)) for stream in streams]
         # Remembered, 0.1 µs instead of 1 to 3 µs a topic, more with many streams.
         self._remembered = lru_cache(_REMEMBERED)(self._find)
@@ -117,6 +118,14 @@ def event(base: str, series: str) -> str:
 def availability(base: str, series: str) -> str:
     """Whether forecasts of it come: online or offline."""
     return f"{base}/{series}/availability"
+
+
+def _covers(one: str, other: str) -> bool:
+    """Whether one filter matches all that another one does, and more."""
+    levels, theirs = one.split("/"), other.split("/")
+    if one == other or len(levels) != len(theirs) or (theirs[0].startswith("$") and levels[0] == "+"):
+        return False
+    return all(level in ("+", their) for level, their in zip(levels, theirs, strict=True))
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

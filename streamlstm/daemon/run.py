@@ -92,7 +92,9 @@ class Daemon:
             log.info("event=listening address=%s", server.address)
             self._engine.warm_up()
             gc.freeze()  # what is there by now stays: no collection need look at it again
-            link = Link(mqtt, self._decoder.router.filters, clock=self._clock, payload_limit=self.config.limits.payload)
+            router = self._decoder.router
+            limit = self.config.limits.payload
+            link = Link(mqtt, router.filters, fresh=router.fresh, clock=self._clock, payload_limit=limit)
             publisher = Publisher(link, self.config, self.history)
             open_things.callback(self._say_goodbye, link, publisher)
             link.start()

@@ -205,7 +205,24 @@ def test_a_part_that_no_series_can_have_joins_nothing(room):
 
 def test_what_is_subscribed_to_is_all_that_is_of_use():
     assert ROUTED.router.filters == ("home/+/climate", "weather", "load", "home/+/window")
-    assert ROUTED.router.fresh == ("home/+/window",)
+
+
+def test_what_the_broker_keeps_is_asked_for_again_where_it_says_when_it_is_from():
+    covariates = (
+        {"topic": "now", "value": "v"},  # sent again, it would pass for new
+        {"topic": "timed", "value": "v", "time": "t"},
+        COLUMNS | {"topic": "ahead"},
+        COLUMNS | {"topic": "own"},  # its stream does not want what was kept
+    )
+    router = Decoder([Stream(name="s", topic="own", covariates=covariates)], "streamlstm", 100).router
+    assert router.filters == ("own", "now", "timed", "ahead")
+    assert router.fresh == {"timed", "ahead"}
+
+
+def test_a_topic_that_another_filter_brings_already_is_not_subscribed_to_twice():
+    covariates = ({"topic": "home/attic/climate", "value": "v"}, {"topic": "$SYS/attic/climate", "value": "v"})
+    family = [Stream(name="{r}", topic="home/{r}/climate", covariates=covariates), Stream(name="z{r}", topic="{r}/b/c")]
+    assert Decoder(family, "streamlstm", 100).router.filters == ("home/+/climate", "+/b/c", "$SYS/attic/climate")
 
 
 def test_our_own_words_are_no_covariates():
