@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
 from itertools import pairwise
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamlstm.codec.decode import Decoder
-from streamlstm.config import Stream
+from streamlstm.config import Stream, load
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Arrival, Discarded, Forecast, Known, Observation, Reason, Tick
 from streamlstm.model.batch import Learner
 from tests.small import STREAM
 
+PAGE = Path(__file__).parent.parent / "config" / "covariates.toml"
 H = 3600 * SECOND_NS
 LEADS = STREAM.leads
 NAME = STREAM.name
@@ -217,7 +221,7 @@ def test_every_message_has_one_outcome():
         *[(f"w/{n}", b'{"v": 1}') for n in range(9)],  # of rooms that nobody knows
         ("w/a", b'{"v": 1e31}'),
     ]
-    outputs = own.feed(i for n, (t, p) in enumerate(messages) for i in decoder.inputs(Arrival(t, p, H + n, n)))
+    outputs = own.feed(decoder.inputs(Arrival(t, p, H + n, n) for n, (t, p) in enumerate(messages)))
     report = own.report()
     counted = report.learned + report.joined + report.missing + report.held + sum(report.discarded.values())
     assert counted == len(messages)
@@ -229,6 +233,55 @@ def test_a_host_that_feeds_what_cannot_be_computed_with_is_answered():
     own = engine(joined(OUTSIDE, FORECAST))
     (out,) = own.feed([forecast(1, 0, 0, 1.0, float("inf"))])
     assert isinstance(out, Discarded) and out.reason is Reason.NOT_FINITE
+
+
+# the page of configuration
+
+
+def test_the_page_of_configuration_does_what_it_says(steps):
+    config = load(PAGE, {})
+    heating, weather = config.streams
+    assert (heating.inputs, heating.ahead, weather.inputs) == (3, 3, 0)
+    decoder = Decoder(config.streams, config.mqtt.base, config.limits.payload)
+    own = Engine(config.streams, seed=config.seed, max_series=config.limits.max_series)
+    day = "2026-12-24T"
+    messages = [
+        ("holidays", '{"day": "2026-12-25", "off": true}'),
+        ("holidays", '{"day": "2026-12-28", "off": false}'),
+        ("tariff", f'{{"from": ["{day}00:00", "{day}18:00", "{day}19:00"], "price": [0.3, 0.4, null]}}'),
+        ("houses/mill/window", "open"),
+        ("weather/outside", f'{{"temp": 4.0, "measured": "{day}11:30:00+01:00"}}'),
+        ("weather/forecast", forecast_message("11:00", range(12, 48))),
+        ("houses/mill/heatpump", f'{{"power": 900, "flow": 12, "ts": "{day}11:15:00+01:00"}}'),
+        ("houses/mill/heatpump", f'{{"power": 1100, "flow": 16, "ts": "{day}11:45:00+01:00"}}'),
+        ("weather/forecast", forecast_message("12:05", range(112, 148))),  # not known at twelve
+        ("weather/outside", f'{{"temp": 9.0, "measured": "{day}12:01:00+01:00"}}'),
+        ("houses/mill/heatpump", f'{{"power": 1, "flow": 1, "ts": "{day}12:15:00+01:00"}}'),
+        ("weather/forecast", '{"run": 1, "hourly": []}'),
+    ]
+    begin = 1_798_106_400 * SECOND_NS  # 11:00 in Berlin
+    arrivals = [Arrival(t, p.encode(), begin - 60 * SECOND_NS + n, n, n < 4) for n, (t, p) in enumerate(messages)]
+    arrivals = [a._replace(received_ns=begin + 2 * H) if n > 3 else a for n, a in enumerate(arrivals)]
+    own.feed(decoder.inputs(arrivals))
+    (step,) = [step for step in steps if step.time_ns == begin]
+    target, *values = step.values
+    assert target == 1000.0
+    assert values[:3] == [14.0, 4.0, 1.0]  # flow, outside, window
+    assert values[3:6] == [0.0, 0.5, pytest.approx(61 / 60)]  # hours before twelve
+    assert values[6:9] == [12.0, 17.0, 35.0]  # the temperature at 12:00, at 17:00 and tomorrow at 11:00
+    assert values[9:11] == [0.3, 0.3] and isnan(values[11])
+    assert isnan(values[12]) and isnan(values[13]) and values[14] == 1.0  # tomorrow is a holiday
+    report = own.report()
+    assert (report.gathered, report.joined, report.discarded) == (3, 6, {Reason.MALFORMED: 1})
+    assert report.learned == 2  # of the weather itself
+    assert report.gathered + report.joined + report.learned + 1 == len(messages)
+
+
+def forecast_message(run: str, temperatures: range) -> str:
+    """A day and a half from twelve on."""
+    times = [datetime(2026, 12, 24, 12) + timedelta(hours=n) for n in range(len(temperatures))]
+    hourly = [{"time": f"{t:%Y-%m-%dT%H:%M}", "temp": v} for t, v in zip(times, temperatures, strict=True)]
+    return json.dumps({"run": f"2026-12-24T{run}", "hourly": hourly})
 
 
 # with a model

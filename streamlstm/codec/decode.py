@@ -5,7 +5,7 @@ Never a raise, whatever the bytes are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -16,7 +16,7 @@ from streamlstm.codec.document import Path, lookup, parse
 from streamlstm.codec.topics import Beside, Router
 from streamlstm.codec.values import Unreadable, counted, from_text, number, shown, time_ns
 from streamlstm.config import Stream
-from streamlstm.events import SECOND_NS, Arrival, Discarded, Known, Observation, Reason
+from streamlstm.events import SECOND_NS, Arrival, Discarded, Input, Known, Observation, Reason
 from streamlstm.naming import key_path
 
 __all__ = ["Decoder", "Unreadable", "number", "time_ns"]
@@ -48,9 +48,17 @@ class Decoder:
         self._plans = {stream.name: _plan(stream) for stream in streams}
         self._beside = {(s.name, n): known.plan(s, one) for s in streams for n, one in enumerate(s.covariates)}
 
-    def inputs(self, arrival: Arrival) -> list[Observation | Known | Discarded]:
-        """All that a message says, covariates first. However much that is, the message counts once: for its own
-        series, or else as a covariate, or else for the first reason why it is none."""
+    def inputs(self, arrivals: Iterable[Arrival]) -> list[Input]:
+        """All that messages say, in order; of one message, what it says as a covariate first.
+
+        However much that is, it counts once: for its own series, or else as a covariate, or else for the first reason
+        why it is none.
+        """
+        if not self._beside:
+            return [self.decode(arrival) for arrival in arrivals]
+        return [item for arrival in arrivals for item in self._all(arrival)]
+
+    def _all(self, arrival: Arrival) -> list[Input]:
         beside = self.router.beside(arrival.topic)
         if not beside:
             return [self.decode(arrival)]

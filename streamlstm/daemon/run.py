@@ -113,7 +113,7 @@ class Daemon:
                 self._tell(link, publisher, now_ns)
 
     def _learn(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
-        inputs = [item for message in messages for item in self._decoder.inputs(message.arrival)]
+        inputs = self._decoder.inputs(message.arrival for message in messages)
         began_s = time.perf_counter()
         outputs = self._engine.feed(inputs)
         self._learning.add(time.perf_counter() - began_s)

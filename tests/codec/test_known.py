@@ -26,7 +26,7 @@ def decoder(*covariates, limit=2**20, **settings):
 
 def inputs(payload, covariate, received_ns=NOW, limit=2**20, **settings):
     arrival = Arrival("w", payload if isinstance(payload, bytes) else json.dumps(payload).encode(), received_ns, 7)
-    return decoder(covariate, limit=limit, **settings).inputs(arrival)
+    return decoder(covariate, limit=limit, **settings).inputs([arrival])
 
 
 def known(payload, covariate, **settings):
@@ -84,7 +84,7 @@ def test_times_without_an_offset_are_in_the_streams_timezone():
 
 
 def test_what_the_broker_kept_is_welcome():
-    (found,) = decoder({"topic": "w", "value": "v"}).inputs(Arrival("w", b'{"v": 1}', NOW, 7, True))
+    (found,) = decoder({"topic": "w", "value": "v"}).inputs([Arrival("w", b'{"v": 1}', NOW, 7, True)])
     assert isinstance(found, Known)
 
 
@@ -176,7 +176,7 @@ ROUTED = Decoder(FAMILY, "streamlstm", 1_000)
 
 
 def test_a_topic_serves_its_stream_and_all_whose_covariate_it_is_and_counts_once():
-    found = ROUTED.inputs(Arrival("weather", b'{"temp": 4, "wind": 9}', NOW, 7))
+    found = ROUTED.inputs([Arrival("weather", b'{"temp": 4, "wind": 9}', NOW, 7)])
     assert [(k.stream, k.covariate, k.values, k.counts) for k in found[:-1]] == [
         ("climate/{room}", 0, (4.0,), False),
         ("load", 0, (9.0,), False),
@@ -185,21 +185,21 @@ def test_a_topic_serves_its_stream_and_all_whose_covariate_it_is_and_counts_once
 
 
 def test_the_outcome_of_a_message_is_that_of_its_own_series():
-    *beside, own = ROUTED.inputs(Arrival("weather", b'{"temp": 400, "wind": 9}', NOW, 7))
+    *beside, own = ROUTED.inputs([Arrival("weather", b'{"temp": 400, "wind": 9}', NOW, 7)])
     assert isinstance(own, Discarded) and own.reason is Reason.OUT_OF_BOUNDS
     assert [k.counts for k in beside] == [False, False]
 
 
 def test_the_outcome_of_a_covariates_message_is_that_it_was_of_use_or_the_reason_why_not():
-    (found,) = ROUTED.inputs(Arrival("home/attic/window", b"open", NOW, 7))
+    (found,) = ROUTED.inputs([Arrival("home/attic/window", b"open", NOW, 7)])
     assert found == Known("climate/{room}", 1, ("attic",), NOW, (NOW,), (1.0,), 7, NOW)
-    (found,) = ROUTED.inputs(Arrival("home/attic/window", b"ajar", NOW, 7))
+    (found,) = ROUTED.inputs([Arrival("home/attic/window", b"ajar", NOW, 7)])
     assert isinstance(found, Discarded) and found.reason is Reason.WRONG_TYPE
 
 
 @pytest.mark.parametrize("room", ["a\x00b", "#", "x" * 300, "\ud800"])
 def test_a_part_that_no_series_can_have_joins_nothing(room):
-    (found,) = ROUTED.inputs(Arrival(f"home/{room}/window", b"open", NOW, 7))
+    (found,) = ROUTED.inputs([Arrival(f"home/{room}/window", b"open", NOW, 7)])
     assert found.reason is Reason.UNKNOWN_TOPIC
 
 
@@ -227,7 +227,7 @@ def test_a_topic_that_another_filter_brings_already_is_not_subscribed_to_twice()
 
 def test_our_own_words_are_no_covariates():
     family = [Stream(name="s", topic="s", covariates=({"topic": "streamlstm/x", "value": "v"},))]
-    (found,) = Decoder(family, "streamlstm", 100).inputs(Arrival("streamlstm/x", b'{"v": 1}', NOW))
+    (found,) = Decoder(family, "streamlstm", 100).inputs([Arrival("streamlstm/x", b'{"v": 1}', NOW)])
     assert found.reason is Reason.UNKNOWN_TOPIC
 
 
@@ -253,7 +253,7 @@ ALL = decoder(
 
 @given(payloads, st.integers(0, 2**62))
 def test_any_message_at_all_is_known_values_or_has_one_reason(payload, received_ns):
-    found = ALL.inputs(Arrival("w", payload, received_ns, 3))
+    found = ALL.inputs([Arrival("w", payload, received_ns, 3)])
     assert sum(isinstance(item, Discarded) or item.counts for item in found) == 1
     for item in found:
         if isinstance(item, Discarded):
