@@ -75,10 +75,11 @@ class Join:
         """The target; C covariates, the observation's own first; their C ages in steps; and for each that is known
         ahead its values for the times of all leads. An unknown value is NaN, and its age zero."""
         joined = [one.at(as_of_ns) for one in self._past]
+        targets_ns = [origin_ns + lead * step_ns for lead in leads]
         return (
             *values,
             *[value for value, _ in joined],
             *self._ages,
             *[(as_of_ns - since_ns) / step_ns for _, since_ns in joined],
-            *[one.at(as_of_ns, origin_ns + lead * step_ns) for one in self._ahead for lead in leads],
+            *[one.at(as_of_ns, target_ns) for one in self._ahead for target_ns in targets_ns],
         )

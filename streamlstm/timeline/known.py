@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from typing import NamedTuple
 
 from streamlstm.events import Known
 
+FOREVER_NS = 2**63 - 1
 VALUES = 512  # newest values of a covariate that are kept, for observations that come or wait so much later
 VINTAGES = 32  # the same of messages that hold many values
 ENTRIES = 40_000  # values of all those together; the newest message is kept however long it is
@@ -45,6 +48,14 @@ class Past:
         return (self.values[place], self.times_ns[place]) if place >= 0 else (math.nan, as_of_ns)
 
 
+class Vintage(NamedTuple):
+    """One message's values, from when each and until when."""
+
+    begin_ns: array[int]  # ascending
+    values: array[float]
+    end_ns: array[int]
+
+
 class Vintages:
     """Messages with values for many times each, as a weather forecast.
 
@@ -55,32 +66,32 @@ class Vintages:
     def __init__(self, hold_ns: int | None) -> None:
         self.hold_ns = hold_ns
         self.since_ns: list[int] = []  # ascending
-        self.kept: list[tuple[array[int], array[float]]] = []  # times, ascending, and the values from then on
+        self.kept: list[Vintage] = []
 
     def take(self, known: Known) -> None:
         place = bisect_right(self.since_ns, known.since_ns)
-        vintage = array("q", known.times_ns), array("d", known.values)
-        if place and self.kept[place - 1] == vintage:
+        times_ns, values = array("q", known.times_ns), array("d", known.values)
+        if place and _same(self.kept[place - 1], times_ns, values):
             return  # sent again
         self.since_ns.insert(place, known.since_ns)
-        self.kept.insert(place, vintage)
-        while len(self.kept) > 1 and (len(self.kept) > VINTAGES or sum(len(v) for _, v in self.kept) > ENTRIES):
+        self.kept.insert(place, Vintage(times_ns, values, self._ends_ns(times_ns)))
+        while len(self.kept) > 1 and (len(self.kept) > VINTAGES or sum(len(one.values) for one in self.kept) > ENTRIES):
             del self.since_ns[0], self.kept[0]
 
     def at(self, as_of_ns: int, time_ns: int) -> float:
         """The value for a time, as it was known; NaN where none was."""
         for known in range(bisect_right(self.since_ns, as_of_ns) - 1, -1, -1):
-            times_ns, values = self.kept[known]
+            times_ns, values, ends_ns = self.kept[known]
             place = bisect_right(times_ns, time_ns) - 1
-            if place >= 0 and time_ns < self._end_ns(times_ns, place):
+            if place >= 0 and time_ns < ends_ns[place]:
                 return values[place]
         return math.nan
 
-    def _end_ns(self, times_ns: array[int], place: int) -> int:
-        begin_ns = times_ns[place]
-        if place + 1 < len(times_ns):
-            return _until(begin_ns, self.hold_ns, times_ns[place + 1])
-        return begin_ns + _alone(begin_ns, self.hold_ns, times_ns[place - 1] if place else None)
+    def _ends_ns(self, times_ns: array[int]) -> array[int]:
+        last_ns, before_ns = times_ns[-1], times_ns[-2] if len(times_ns) > 1 else None
+        ends_ns = array("q", [_until(begin_ns, self.hold_ns, next_ns) for begin_ns, next_ns in pairwise(times_ns)])
+        ends_ns.append(min(last_ns + _alone(last_ns, self.hold_ns, before_ns), FOREVER_NS))
+        return ends_ns
 
 
 class Schedule:
@@ -130,6 +141,10 @@ class Schedule:
 
     def _value(self, place: int, as_of_ns: int) -> float:
         return next(v for since_ns, v in reversed(self.versions[self.times_ns[place]]) if since_ns <= as_of_ns)
+
+
+def _same(vintage: Vintage, times_ns: array[int], values: array[float]) -> bool:
+    return vintage.begin_ns == times_ns and vintage.values.tobytes() == values.tobytes()  # no NaN equals another
 
 
 def _until(begin_ns: int, hold_ns: int | None, next_ns: int) -> int:

@@ -123,7 +123,7 @@ def test_in_little_room_the_old_is_forgotten_and_still_nothing_is_known_early(st
         kept = after(store(None), messages)
     if store is Vintages:
         assert len(kept.kept) == len(kept.since_ns) <= 3
-        assert len(kept.kept) < 2 or sum(len(v) for _, v in kept.kept) <= 8
+        assert len(kept.kept) < 2 or sum(len(one.values) for one in kept.kept) <= 8
     else:
         assert len(kept.versions) == len(kept.times_ns) <= 4
         assert all(len(versions) <= 2 for versions in kept.versions.values())
@@ -146,7 +146,7 @@ def test_a_corrected_forecast_goes_before_the_one_it_corrects_from_then_on():
 def test_a_forecast_that_is_sent_again_takes_no_room():
     store = Vintages(None)
     for since in range(1_000):
-        store.take(Known("s", 0, (), since, (2_000, 3_000), (1.0, 2.0)))
+        store.take(Known("s", 0, (), since, (2_000, 3_000), (1.0, nan)))
     assert (store.since_ns, len(store.kept)) == ([0], 1)
 
 
@@ -156,6 +156,15 @@ def test_the_newest_forecast_is_kept_however_long_it_is():
         Vintages(None), [Known("s", 0, (), since, tuple(range(long)), (1.0 * since,) * long) for since in (1, 2)]
     )
     assert (store.since_ns, store.at(2, 7)) == ([2], 2.0)
+
+
+@pytest.mark.parametrize("store", [Vintages, Schedule])
+@pytest.mark.parametrize("hold", [None, 2**62])
+def test_the_end_of_time_is_a_time_like_any_other(store, hold):
+    last = 2**63 - 1
+    times = (1, last - 1) if store is Vintages else (last - 1,)
+    kept = after(store(hold), [Known("s", 0, (), 5, times, (1.0,) * len(times))])
+    assert kept.at(5, last - 1) == 1.0
 
 
 # schedules
