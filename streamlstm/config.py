@@ -179,7 +179,9 @@ class Covariate(Section):
         False
     )
     values: Annotated[str | None, Field(description="key path of many that are known ahead, 'hourly[].temp'")] = None
-    times: Annotated[str | None, Field(description="key path of the times that they are for, 'hourly[].time'")] = None
+    times: Annotated[
+        str | None, Field(description="key path of the times that they are for; absent: 'time' beside the values")
+    ] = None
     issued: Annotated[
         str | None, Field(description="key path of the time since which they are known; absent: the arrival time")
     ] = None

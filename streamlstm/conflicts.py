@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from streamlstm.naming import PLACEHOLDER, reaches, topic_filter, topic_problems
+from streamlstm.naming import PLACEHOLDER, key_path, reaches, sibling, topic_filter, topic_problems
 from streamlstm.problems import Where
 from streamlstm.units import UNITS_NS
 
@@ -69,12 +69,13 @@ def covariate_problems(covariate: Covariate) -> list[tuple[Where, str]]:
             found.append((("known_ahead",), "a bare number does not say for when it is; need format = 'json' for it"))
         return found
     if covariate.known_ahead:
-        many = "times" if "values" in given else "values"
         if given >= {"value", "values"}:
             found.append((("values",), "need either value (one a message) or values (many), not both"))
         elif given & {"values", "times"}:
-            if many not in given:
-                found.append(((many,), f"missing; need it beside {'values' if many == 'times' else 'times'}"))
+            if "values" not in given:
+                found.append((("values",), "missing; need it beside times"))
+            elif "times" not in given and sibling(key_path(covariate.values or "", many=True) or (), "time") is None:
+                found.append((("times",), "missing; need it where 'time' has no key of the values to stand beside"))
             if "time" in given:
                 found.append((("time",), "the values have times; is it issued, when they came to be known?"))
         elif not given >= {"value", "time"}:

@@ -137,6 +137,16 @@ def key_path(text: str, *, many: bool = False) -> tuple[str | int, ...] | None:
     return tuple(path) if path and (EACH in path) == many else None
 
 
+def sibling(path: tuple[str | int, ...], name: str) -> tuple[str | int, ...] | None:
+    """The way to the member of another name beside the one that a key path names last; None where it names none.
+
+    >>> sibling(("hourly", EACH, "temp"), "time") == ("hourly", EACH, "time")
+    True
+    """
+    place = max((n for n, key in enumerate(path) if isinstance(key, str)), default=None)
+    return None if place is None else (*path[:place], name, *path[place + 1 :])
+
+
 def _stray_braces(text: str) -> list[str]:
     return re.findall(r"\{[^{}]*\}?|\}", PLACEHOLDER.sub("", text))
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamlstm.codec.known import plan
 from streamlstm.config import Config, Covariate, Http, Limits, Model, Mqtt, Stream, config_hash, load
 from streamlstm.naming import EACH, is_series_name, key_path, reaches, topic_filter
 from streamlstm.problems import ConfigError
@@ -443,6 +444,18 @@ def test_covariates_are_counted_by_what_is_known_of_them(given_text):
     assert own.covariates[2].hold == H
 
 
+def test_the_times_of_values_that_are_known_ahead_stand_beside_them_unless_told_otherwise(given_text):
+    own = given_text(
+        joined(
+            "topic = 'weather/outside', value = 'temp'",
+            "topic = 'weather/forecast', values = 'hourly[].temp', known_ahead = true",
+        )
+    ).streams[0]
+    assert plan(own, own.covariates[1]).times == ("hourly", EACH, "time")
+    columns = own.covariates[1].model_copy(update={"values": 'h."temp.2m"[]'})
+    assert plan(own, columns).times == ("h", "time", EACH)
+
+
 AHEAD = "topic = 'w', known_ahead = true"
 
 
@@ -460,7 +473,7 @@ AHEAD = "topic = 'w', known_ahead = true"
         (f"{AHEAD}", "[0].known_ahead = true: for which times? known_ahead needs values and times"),
         (f"{AHEAD}, value = 'a'", "[0].known_ahead = true: for which times?"),
         (f"{AHEAD}, time = 'a'", "[0].known_ahead = true: for which times?"),
-        (f"{AHEAD}, values = 'a[]'", "[0].times: missing; need it beside values"),
+        (f"{AHEAD}, values = '[][1]'", "[0].times: missing; need it where 'time' has no key"),
         (f"{AHEAD}, times = 'a[]'", "[0].values: missing; need it beside times"),
         (f"{AHEAD}, value = 'a', values = 'a[]', times = 'b[]'", "[0].values = 'a[]': need either value (one a"),
         (f"{AHEAD}, values = 'a[]', times = 'b[]', time = 'c'", "[0].time = 'c': the values have times; is it issued"),

@@ -235,6 +235,38 @@ def test_a_host_that_feeds_what_cannot_be_computed_with_is_answered():
     assert isinstance(out, Discarded) and out.reason is Reason.NOT_FINITE
 
 
+# the same messages, live and from a record
+
+
+SAID = [
+    ("tariff", {"v": 0.3, "t": 1}),
+    ("weather/forecast", {"at": 1800, "h": [{"t": 3600 * n, "v": n} for n in range(30)]}),
+    ("weather/outside", {"temp": 4, "t": 3000}),
+    ("small", {"y": 1, "t": 3600}),
+    ("weather/forecast", {"at": 7000, "h": [{"t": 3600 * n, "v": 10 * n} for n in range(30)]}),
+    ("small", {"y": 2, "t": 7200}),
+    ("weather/outside", {"temp": 5, "t": 7300}),
+    ("weather/forecast", {"at": 10900, "h": [{"t": 3600 * n, "v": -n} for n in range(30)]}),
+    ("small", {"y": 3, "t": 10800}),
+]
+
+
+@pytest.mark.parametrize("received_ns", [0, 10**18])
+def test_a_record_gives_the_steps_that_the_live_messages_gave(steps, received_ns):
+    """Where messages say since when what they say was known: with the clock that was, with another one, with none."""
+    stream = joined(OUTSIDE, FORECAST, TARIFF | {"issued": "t"}, format="json", value="y", time="t")
+    decoder = Decoder([stream], "streamlstm", 10_000)
+    messages = [(topic, json.dumps(said).encode(), said.get("at", said.get("t", 0))) for topic, said in SAID]
+    engine(stream).feed(decoder.inputs(Arrival(t, p, (at + 2) * SECOND_NS, n) for n, (t, p, at) in enumerate(messages)))
+    live = [step.values for step in steps]
+    steps.clear()
+    engine(stream).feed(
+        decoder.inputs(Arrival(t, p, received_ns and received_ns + n, n) for n, (t, p, _) in enumerate(messages))
+    )
+    assert [repr(step.values) for step in steps] == [repr(values) for values in live]
+    assert [values[3] for values in live] == [2.0, 30.0, 40.0]  # ahead by one hour, as known then
+
+
 # the page of configuration
 
 

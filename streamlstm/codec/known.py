@@ -13,7 +13,7 @@ from streamlstm.codec.topics import Beside
 from streamlstm.codec.values import Unreadable, counted, from_text, time_ns
 from streamlstm.config import Covariate, Stream
 from streamlstm.events import SECOND_NS, Arrival, Known, Reason
-from streamlstm.naming import key_path
+from streamlstm.naming import key_path, sibling
 
 Series = tuple[tuple[int, ...], tuple[float, ...]]  # times, values
 
@@ -39,13 +39,14 @@ class Plan:
 
 def plan(stream: Stream, covariate: Covariate) -> Plan:
     """Read the key paths once."""
+    values = _path(covariate.values)
     return Plan(
         is_json=covariate.format == "json",
         is_ahead=covariate.known_ahead,
         value=_path(covariate.value) or (),
         time=_path(covariate.time),
-        values=_path(covariate.values),
-        times=_path(covariate.times) or (),
+        values=values,
+        times=_path(covariate.times) or sibling(values or (), "time") or (),
         issued=_path(covariate.issued),
         time_format=covariate.time_format,
         zone=ZoneInfo(stream.timezone),
