@@ -113,7 +113,7 @@ class Schedule:
             versions = []
         self.versions[time_ns] = versions
         place = bisect_right(versions, since_ns, key=lambda version: version[0])
-        if not place or versions[place - 1][1] != value:  # else it is sent again
+        if not place or str(versions[place - 1][1]) != str(value):  # else it is sent again; no NaN equals another
             versions.insert(place, (since_ns, value))
             del versions[:-VERSIONS]
         if len(self.times_ns) > SCHEDULED:

@@ -203,6 +203,16 @@ def test_a_tariff_holds_until_the_next_and_a_correction_counts_from_its_arrival(
     assert isnan(store.at(50, 220)) and isnan(store.at(50, 99)) and isnan(store.at(4, 100))
 
 
+@pytest.mark.parametrize("told", [0.3, nan])
+def test_a_schedule_that_is_sent_again_and_again_forgets_nothing_by_it(told):
+    store = Schedule(None)
+    for since in range(1_000):
+        store.take(value(since, 2_000, told))
+    assert len(store.versions[2_000]) == 1
+    store.take(value(1_000, 2_000, 7.0))
+    assert same(store.at(999, 2_000), told) and store.at(1_000, 2_000) == 7.0
+
+
 def test_a_holiday_is_over_when_it_no_longer_holds():
     store = after(Schedule(24), [value(0, 240, 1.0), value(0, 480, 1.0)])
     assert [store.at(1, t) for t in (240, 263, 480)] == [1.0, 1.0, 1.0]
