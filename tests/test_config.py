@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamlstm.codec.known import plan
+from streamlstm.codec.covariates import plan
 from streamlstm.config import Config, Covariate, Http, Limits, Model, Mqtt, Stream, config_hash, load
 from streamlstm.naming import EACH, is_series_name, key_path, reaches, topic_filter
 from streamlstm.problems import ConfigError

@@ -11,7 +11,7 @@ from math import nan
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from streamlstm.codec import known
+from streamlstm.codec import covariates
 from streamlstm.codec.document import Path, lookup, parse
 from streamlstm.codec.topics import Beside, Router
 from streamlstm.codec.values import Unreadable, counted, from_text, number, shown, time_ns
@@ -46,7 +46,7 @@ class Decoder:
         self.router = Router(streams, base)
         self.payload_limit = payload_limit
         self._plans = {stream.name: _plan(stream) for stream in streams}
-        self._beside = {(s.name, n): known.plan(s, one) for s in streams for n, one in enumerate(s.covariates)}
+        self._beside = {(s.name, n): covariates.plan(s, one) for s in streams for n, one in enumerate(s.covariates)}
 
     def inputs(self, arrivals: Iterable[Arrival]) -> list[Input]:
         """All that messages say, in order; of one message, what it says as a covariate first.
@@ -75,7 +75,7 @@ class Decoder:
             return [Unreadable(Reason.OVERSIZED, f"{size} bytes; limits.payload is {self.payload_limit}")]
         plans = [self._beside[one.stream, one.covariate] for one in beside]
         document = parse(arrival.payload) if any(plan.is_json for plan in plans) else None
-        return [known.read(arrival, document, plan, one) for plan, one in zip(plans, beside, strict=True)]
+        return [covariates.read(arrival, document, plan, one) for plan, one in zip(plans, beside, strict=True)]
 
     def decode(self, arrival: Arrival) -> Observation | Discarded:
         """What the message says of its own series, at its own time or else at that of its arrival."""

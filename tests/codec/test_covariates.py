@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamlstm.codec.covariates import MOST
 from streamlstm.codec.decode import Decoder
-from streamlstm.codec.known import MOST
 from streamlstm.config import Stream
 from streamlstm.events import SECOND_NS, Arrival, Discarded, Known, Observation, Reason
 
