@@ -324,6 +324,11 @@ class Stream(Section):
         return self
 
     @property
+    def in_time(self) -> bool:
+        """Whether a lead is a duration, not a number of steps."""
+        return any(lead < 0 for lead in self.leads)
+
+    @property
     def inputs(self) -> int:
         """How many covariates come with the target, or are joined to it as of its time."""
         return max(0, len(self.value) - 1) + sum(not one.known_ahead for one in self.covariates)

@@ -33,7 +33,14 @@ from streamlstm.events import (
 )
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
-from streamlstm.model.forecaster import ANOMALY_BEGINS, ANOMALY_ENDS, FALLBACK_BEGINS, FALLBACK_ENDS
+from streamlstm.model.forecaster import (
+    ANOMALY_BEGINS,
+    ANOMALY_ENDS,
+    FALLBACK_BEGINS,
+    FALLBACK_ENDS,
+    QUARANTINE_BEGINS,
+    QUARANTINE_ENDS,
+)
 from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
@@ -47,7 +54,10 @@ HAPPENINGS = (
     (FALLBACK_ENDS, Kind.FALLBACK, False),
     (ANOMALY_BEGINS, Kind.ANOMALY, True),
     (ANOMALY_ENDS, Kind.ANOMALY, False),
+    (QUARANTINE_BEGINS, Kind.QUARANTINE, True),
+    (QUARANTINE_ENDS, Kind.QUARANTINE, False),
 )
+DARK = 3  # steps without a value, from which on a gap is told, and forecast through by the clock
 MOST = 1e30  # a value beyond it cannot be computed with
 
 
@@ -68,12 +78,13 @@ class SeriesReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An immutable copy of all counts. What came was learned, gathered, joined, found missing, held, or discarded."""
+    """An immutable copy of all counts. All that came is in exactly one of them: learned ... discarded."""
 
     learned: int  # observations with a value, taken by a model
     gathered: int  # readings that went into a step of a coarser grid, which is what a model then takes
     joined: int  # messages that were of use as covariates alone
     missing: int  # readings that said "no value"
+    quarantined: int  # readings that were not believed
     held: int  # waiting: for an earlier one, or for the step to be found
     discarded: Mapping[Reason, int]
     series: tuple[SeriesReport, ...]
@@ -94,6 +105,10 @@ class Member:
     learner: Learner | None = None
     slot: int = -1
     last_ns: int = BEGINNING  # event time of the last observation learned
+    seen_ns: int = BEGINNING  # event time of the last one with a value
+    unseen: int = 0  # steps since then
+    dark: bool = False  # while these are so many that it was told
+    guessed: int = 0  # steps after the last observation that were forecast from without one
     heard_ns: int = 0  # when the host last heard of it
     state: State = State.WARMING
     last: Forecast | None = None
@@ -124,6 +139,7 @@ class Engine:
         self._gathered = 0
         self._joined = 0
         self._missing = 0
+        self._quarantined = 0
 
     def warm_up(self) -> None:
         """Compile every stream's kernels (seconds the first time), so that no observation waits for it."""
@@ -137,6 +153,7 @@ class Engine:
         what is known of its covariates, is told the gap before it, and is learned. All of a call's observations are
         learned together; the results do not depend on how they were grouped into calls.
         """
+        done: list[Output] = []
         out: list[Output | Ready] = []
         for item in inputs:
             match item:
@@ -147,8 +164,10 @@ class Engine:
                 case Discarded():
                     out.append(item)
                 case Tick():
+                    done += self._learn(out)  # before the clock moves
+                    out = []
                     self._tick(item.time_ns, out)
-        return self._learn(out)
+        return done + self._learn(out)
 
     def report(self) -> Report:
         members = self._members.values()
@@ -157,6 +176,7 @@ class Engine:
             gathered=self._gathered,
             joined=self._joined,
             missing=self._missing,
+            quarantined=self._quarantined,
             held=sum(member.order.held + len(member.early) for member in members),
             discarded=dict(self._discarded),
             series=tuple(_series_report(member) for member in members),
@@ -186,17 +206,13 @@ class Engine:
 
     def _know(self, known: Known, out: list[Output | Ready]) -> None:
         """Keep what is said of a covariate, for the observations to come."""
-        refused = None
-        if not _computable(known.values):
-            refused = Discarded("", known.since_ns, Reason.NOT_FINITE, f"a value beyond ±{MOST:g}")
-        elif not self._joins[known.stream].take(known):
-            refused = Discarded("", known.since_ns, Reason.SERIES_LIMIT, "limits.max_series, of one covariate")
-        if not known.counts:
-            return
-        if refused:
-            out.append(refused)
-        else:
-            self._joined += 1
+        reason = None if _computable(known.values) else Reason.NOT_FINITE
+        if reason is None and not self._joins[known.stream].take(known):
+            reason = Reason.SERIES_LIMIT
+        if reason is None:
+            self._joined += known.counts
+        elif known.counts:
+            out.append(Discarded("", known.since_ns, reason, f"covariate {known.covariate} of {known.stream!r}"))
 
     def _member(self, series: str, stream: Stream) -> Member:
         steps = None
@@ -206,9 +222,9 @@ class Engine:
             steps = Steps(
                 stream.step, stream.aggregate or "last", stream.hold, stream.gap, lambda time_ns: civil.of(time_ns)[0]
             )
-        joins = self._joins.get(stream.name)
-        join = joins.join(series) if joins else None
-        return Member(series, stream, Reorder(stream.lateness), Pace(stream.step), steps, join)
+        join = self._joins[stream.name].join(series) if stream.name in self._joins else None
+        pace = Pace(stream.step, in_time=stream.in_time)
+        return Member(series, stream, Reorder(stream.lateness), pace, steps, join)
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
@@ -221,9 +237,46 @@ class Engine:
             patience = member.stream.gap
             if member.pace.rhythm:
                 patience = max(patience, 4 * member.pace.rhythm.step_ns)
+            if member.learner and member.heard_ns:
+                self._go_dark(member, now_ns, out)
             if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > patience:
                 member.state = State.STALE
                 out.append(Changed(member.series, State.STALE))
+
+    def _go_dark(self, member: Member, now_ns: int, out: list[Output | Ready]) -> None:
+        """Say what is forecast where observations are overdue, once a step. The series itself does not move by it.
+
+        Until a reading comes it may yet come for any of these steps: so nothing is imputed for good.
+        """
+        learner, last = member.learner, member.last
+        if learner is None or last is None or last.state is State.WARMING or not learner.layout.regular:
+            return
+        step_ns = learner.layout.step_ns
+        waits_ns = member.stream.lateness + step_ns * (2 if member.steps else 1)
+        overdue = (now_ns - member.last_ns - waits_ns) // step_ns
+        silent_ns = now_ns - member.last_ns
+        if overdue <= member.guessed or overdue > learner.most_walked or silent_ns > member.stream.gap:
+            return
+        if member.unseen + overdue < DARK:
+            return
+        nothing = (math.nan,) * len(last.obs.values)
+        obs = Observation(
+            last.series, last.stream, member.last_ns + overdue * step_ns, nothing, last.position, last.obs.received_ns
+        )
+        if not member.dark:
+            out.append(self._dark(member, obs, step_ns))
+        member.guessed = overdue
+        civil = self._civil[obs.stream].of(obs.time_ns)
+        values = self._ready(member, obs).values
+        row = learner.peek(Step(member.slot, obs.time_ns, *civil, overdue - 1, False, values, obs.position))
+        member.state = State.GAP
+        member.last = Forecast(obs, learner.frame, row, State.GAP)
+        out.append(member.last)
+
+    def _dark(self, member: Member, obs: Observation, step_ns: int) -> Event:
+        """A gap begins: with the first step that there was no value for."""
+        member.dark = True
+        return Event(obs.series, obs.stream, member.seen_ns + step_ns, obs.position, Kind.GAP, True, math.nan)
 
     def _in_order(self, member: Member, released: Iterable[Observation | Discarded], out: list[Output | Ready]) -> None:
         """Readings in order of event time, on their way to the model or into a step that is gathered."""
@@ -295,10 +348,11 @@ class Engine:
                 self._discarded[item.reason] += 1
         said: dict[int, list[Output]] = {}
         for learner, batch in ready.items():
-            rows = learner.take([self._step(learner, item) for _, item in batch])
+            steps = [self._step(learner, item) for _, item in batch]
+            rows = learner.take(steps)
             tails = rows[:, learner.columns["tail"]].tolist()
-            for (place, item), row, tail in zip(batch, rows, tails, strict=True):
-                said[place] = self._said(item, learner.frame, row, tail)
+            for (place, item), step, row, tail in zip(batch, steps, rows, tails, strict=True):
+                said[place] = self._said(item, step, learner.frame, row, tail)
         out: list[Output] = []
         for place, item in enumerate(items):
             if isinstance(item, Ready):
@@ -322,20 +376,36 @@ class Engine:
         civil = self._civil[obs.stream].of(time_ns)
         return Step(member.slot, time_ns, *civil, missed, reset, values, obs.position)
 
-    def _said(self, ready: Ready, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
+    def _said(self, ready: Ready, step: Step, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
         """One row of numbers as a forecast, and what began or ended with it."""
         member, obs, _ = ready
         _, _, state, happened, strength = tail
-        if member.steps:
-            pass  # its readings were counted as gathered
-        elif obs.values[0] == obs.values[0]:
-            self._learned += 1
-        else:
-            self._missing += 1
         member.state = STATES[int(state)] if state == state else State.WARMING
         # a copy, or each series' newest forecast would keep its whole batch in memory
         member.last = Forecast(obs, frame, row.copy(), member.state)
-        return [member.last, *_events(obs, int(happened), strength)] if happened > 0 else [member.last]
+        said: list[Output] = [member.last]
+        member.guessed = 0
+        there = obs.values[0] == obs.values[0]
+        member.unseen += (DARK if step.reset else step.missed) + (not there)
+        if member.unseen >= DARK and not member.dark:
+            said.append(self._dark(member, obs, frame.step_ns))
+        if there:
+            if member.dark:
+                said.append(Event(obs.series, obs.stream, obs.time_ns, obs.position, Kind.GAP, False, math.nan))
+            member.seen_ns, member.unseen, member.dark = obs.time_ns, 0, False
+        if happened > 0:
+            said += _events(obs, int(happened), strength)
+        if member.steps is None:  # or its readings were counted as gathered
+            self._count(member.state, there)
+        return said
+
+    def _count(self, state: State, there: bool) -> None:
+        if not there:
+            self._missing += 1
+        elif state is State.QUARANTINED:
+            self._quarantined += 1
+        else:
+            self._learned += 1
 
 
 def _computable(values: tuple[float, ...]) -> bool:

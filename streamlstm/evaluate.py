@@ -112,7 +112,7 @@ class _Ledger:
         self.stream = stream
         self.first_row = first_row
         self.rivals = {name: make() for name, make in rivals.items()}
-        self.pace = Pace(stream.step)  # finds what the engine's own finds
+        self.pace = Pace(stream.step, in_time=stream.in_time)  # finds what the engine's own finds
         self.early: list[Forecast] = []  # until then
         self.leads: tuple[int, ...] = ()
         self.last_y = nan

@@ -47,6 +47,7 @@ class State(StrEnum):
     FALLBACK = "fallback"  # at most leads naive forecasts are better, and have most of the weight
     STALE = "stale"  # nothing has come for longer than the stream's gap
     GAP = "gap"  # the newest reading was missing
+    QUARANTINED = "quarantined"  # the newest reading is not believed, and not learned from
 
 
 class Arrival(NamedTuple):
@@ -233,6 +234,8 @@ class Kind(StrEnum):
 
     FALLBACK = "fallback"  # at most leads naive forecasts have most of the weight
     ANOMALY = "anomaly"  # what came was hardly to be expected
+    GAP = "gap"  # nothing came for several steps
+    QUARANTINE = "quarantine"  # readings that are not believed: far beyond all others, or stuck
 
 
 class Event(NamedTuple):

@@ -125,7 +125,9 @@ def test_everything_fed_is_accounted_for(arrivals: list[tuple[int, str, float]])
     own = engine(max_series=2)
     outputs = own.feed(Observation(s, NAME, t * HOUR_NS, (y,), i) for i, (t, s, y) in enumerate(arrivals))
     report = own.report()
-    assert report.learned + report.missing + report.held + sum(report.discarded.values()) == len(arrivals)
+    assert report.learned + report.missing + report.quarantined + report.held + sum(report.discarded.values()) == len(
+        arrivals
+    )
     assert sum(isinstance(output, Discarded) for output in outputs) == sum(report.discarded.values())
     assert len(report.series) <= 2
 

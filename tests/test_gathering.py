@@ -64,3 +64,22 @@ def test_a_sensor_that_speaks_only_of_changes_is_heard_between_them(hold, expect
     readings = [obs for obs in every_ten_minutes(36) if not 20 * H <= obs.time_ns < 30 * H]
     found = said(engine(step=H, aggregate="mean", hold=hold).feed(readings))
     assert len(found) == expected
+
+
+def test_an_hour_ahead_is_an_hour_ahead_however_irregular_the_readings():
+    dice = np.random.default_rng(6)
+    times = np.cumsum(dice.choice([7, 10, 12, 19, 34, 80, 150], 900)) * MIN
+    values = 20 + 5 * np.sin(times / (24 * H) * 2 * np.pi) + dice.normal(0, 0.2, 900)
+    own = engine(step="auto", leads=(-H, -3 * H))
+    out = own.feed(
+        [
+            Observation(STREAM.name, STREAM.name, int(t), (float(y),), i)
+            for i, (t, y) in enumerate(zip(times, values, strict=True))
+        ]
+    )
+    found = [f for f in out if isinstance(f, Forecast)][500:]
+    for at, hours in enumerate((1, 3)):
+        assert {abs(f.times_ns[at] - f.origin_ns - hours * H) <= f.step_ns // 2 for f in found} == {True}
+        truth = [20 + 5 * np.sin((f.origin_ns + hours * H) / (24 * H) * 2 * np.pi) for f in found]
+        error = np.mean([abs(f.yhat[at] - y) for f, y in zip(found, truth, strict=True)])
+        assert error < 0.5 * np.mean([abs(f.y - y) for f, y in zip(found, truth, strict=True)])

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from streamlstm.codec.decode import Decoder
 from streamlstm.config import Stream, load
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Arrival, Discarded, Forecast, Known, Observation, Reason, Tick
+from streamlstm.events import SECOND_NS, Arrival, Discarded, Forecast, Known, Observation, Reason, State, Tick
 from streamlstm.model.batch import Learner
+from streamlstm.model.state import STATES
 from tests.small import STREAM
 
 PAGE = Path(__file__).parent.parent / "config" / "covariates.toml"
@@ -144,6 +145,30 @@ def test_the_clock_ends_a_step_and_what_is_known_at_its_end_goes_with_it(steps):
     own = engine(joined(OUTSIDE, aggregate="mean"))
     own.feed([observed(0.5, received=H // 2), outside(0.75, 4.0), outside(1.25, 9.0), Tick(2 * H)])
     assert [step.values for step in steps] == [(1.0, 4.0, 0.25)]
+
+
+def test_forecasts_while_nothing_comes_see_what_is_known_at_their_own_origins(steps, monkeypatch):
+    def take(learner, taken):
+        rows = np.zeros((len(taken), learner.columns["all"].stop))
+        rows[:, learner.columns["tail"].start + 2] = STATES.index(State.ACTIVE)
+        return rows
+
+    def peek(learner, step):
+        steps.append(step)
+        return np.zeros(learner.columns["all"].stop)
+
+    monkeypatch.setattr(Learner, "take", take)
+    monkeypatch.setattr(Learner, "peek", peek)
+    own = engine(joined(OUTSIDE, FORECAST))
+    own.feed([outside(0.5, 4.0), forecast(1, 0.5, 1, *range(1, 30))])
+    own.feed([observed(hour, received=hour * H + SECOND_NS) for hour in range(1, 6)])
+    own.feed([outside(8.5, 9.0), forecast(1, 9.5, 1, *range(101, 130))])
+    for hour in range(6, 12):
+        own.feed([Tick(hour * H + H // 2)])
+    found = {step.time_ns // H: step.values for step in steps}
+    assert isnan(found[8][0]) and found[8][1:] == (4.0, 7.5, 9.0, 11.0)
+    assert isnan(found[9][0]) and found[9][1:] == (9.0, 0.5, 10.0, 12.0)
+    assert found[10][1:] == (9.0, 1.5, 111.0, 113.0)
 
 
 # the property

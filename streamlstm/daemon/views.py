@@ -43,6 +43,7 @@ def overview(status: Status) -> dict[str, Any]:
         "gathered": report.gathered,
         "joined": report.joined,
         "missing": report.missing,
+        "quarantined": report.quarantined,
         "held": report.held,
         "discarded": {reason.value: n for reason, n in sorted(report.discarded.items()) if n},
         "series": len(report.series),

@@ -38,7 +38,9 @@ def record(s, m, plan, k, y, real, civil):
     place = k % memory
     m.past_y[place] = y
     m.past_mask[place] = 1 if real else 0
-    if not real:
+    if real:
+        s.observed = k
+    else:
         s.imputed = k
     m.past_time[place] = civil
     for j in range(plan.inputs):

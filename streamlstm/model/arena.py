@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
-from streamlstm.kernels import conformal, detect, linear, mix, optimiser, quantiles, score, stack
+from streamlstm.kernels import conformal, detect, doubt, linear, mix, optimiser, quantiles, score, stack
 from streamlstm.kernels.season import ERROR, FIXED
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
 from streamlstm.model.state import (
@@ -319,7 +319,8 @@ class Rows:
             first = np.concatenate(drawn)
             s["weights"][cell, : len(first)] = s["average"][cell, : len(first)] = first
         s["format"], s["fingerprint"] = FORMAT, self.layout.fingerprint
-        s["position"] = s["index"] = s["imputed"] = -1
+        s["position"] = s["index"] = s["observed"] = s["imputed"] = -1
+        s["doubt"] = doubt.START
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
         s["exponents"], s["tails"] = conformal.START, score.START

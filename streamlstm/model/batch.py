@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamlstm.config import Stream
 from streamlstm.distribution import probabilities
 from streamlstm.events import Floats, Frame
-from streamlstm.model.arena import Layout, Rows, zeros
+from streamlstm.model.arena import NEVER, Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
 from streamlstm.model.state import SOURCES, work_dtype
@@ -39,6 +39,7 @@ class Learner:
     def __init__(self, stream: Stream, layout: Layout) -> None:
         self.layout = layout
         self.rows = Rows(layout)
+        self._spare = Rows(layout)  # one row, for what is only looked at
         sizes = layout.sizes
         self.columns = columns(sizes.leads, sizes.levels, sizes.taus)
         self.frame = Frame(
@@ -60,11 +61,20 @@ class Learner:
             # rows of one series stay in order; what other series do does not matter to it
             begin = 0
             while begin < len(numbers):
-                rows, taken = self._call(chunk, [steps[number] for number in numbers[begin:]])
+                rows, taken = self._call(self.rows, chunk, [steps[number] for number in numbers[begin:]])
                 out[numbers[begin : begin + taken]] = rows[:taken]
                 begin += taken
                 self._look_after(steps[numbers[begin - 1]].slot)
         return out
+
+    def peek(self, step: Step) -> Floats:
+        """The output row that a step would give; the series does not take it."""
+        if not self._spare.chunks:
+            self._spare.reserve()
+        self._spare.row(0)[:] = self.rows.row(step.slot)
+        self._spare.record(0)["look_at"] = NEVER
+        rows, _ = self._call(self._spare, 0, [step._replace(slot=0)])
+        return rows[0]
 
     def _look_after(self, slot: int) -> None:
         """Look for the seasons of a series if it is time."""
@@ -83,17 +93,17 @@ class Learner:
         """Have the machine code ready. Types decide it, not values: no row is touched."""
         if not self.rows.chunks:
             self.rows.reserve()
-        self._call(0, [])
+        self._call(self.rows, 0, [])
         self._seeker.compile()
 
-    def _call(self, chunk: int, steps: Sequence[Step]) -> tuple[Floats, int]:
+    def _call(self, rows: Rows, chunk: int, steps: Sequence[Step]) -> tuple[Floats, int]:
         """The output rows, and how many of the steps were taken."""
         size = len(steps)
         out = np.empty((size, self.columns["all"].stop))
         by_field = zip(*steps, strict=True) if steps else [()] * len(Step._fields)  # ten times as fast as step by step
         slots, *times, missed, reset, values, positions = by_field
         taken = feed(
-            *self.rows.views[chunk],
+            *rows.views[chunk],
             self._plan,
             self._work,
             _whole(slots) % self.rows.per_chunk,

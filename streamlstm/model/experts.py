@@ -11,7 +11,7 @@ from streamlstm.kernels import kernel, linear, stage
 from streamlstm.kernels.analogue import analogue
 from streamlstm.kernels.medians import median_of, middle, slide
 from streamlstm.kernels.season import latest, latest_few, usual
-from streamlstm.model.features import deviation, rise
+from streamlstm.model.features import deviation, profile_value, rise, slots
 from streamlstm.model.heads import say
 from streamlstm.model.state import (
     B_LINEAR,
@@ -118,6 +118,31 @@ def experts(s, m, plan, work, j, y, here, there, out):
         total += out[E_CELL + cell]
     if n.cells > 1:
         out[E_CELL + n.cells] = total / n.cells
+
+
+@kernel
+def turned(s, m, plan, cells, civil, target, ahead, out):
+    """Across a change of the clocks: what counts steps takes the part of the day that the clock on the wall says.
+
+    Linear branch, analogues and cells have learned what follows so many steps later, in ordinary days. Where the target
+    is an hour earlier or later on the wall than it would be, they are moved by what the profile says of that hour.
+    """
+    usually = civil + ahead * plan.step_ns
+    if target == usually:
+        return
+    to, instead = slots(s, m, target), slots(s, m, usually)
+    day = rise(m.season_0, instead[0], to[0])
+    moved = profile_value(s, m, to) - profile_value(s, m, instead)
+    if math.isnan(moved):
+        return
+    out[E_LINEAR] += moved
+    out[E_ANALOGUE] += moved
+    total = 0.0
+    for cell in range(cells):
+        out[E_CELL + cell] += moved - day if plan.base[cell] == B_RISE else moved
+        total += out[E_CELL + cell]
+    if cells > 1:
+        out[E_CELL + cells] = total / cells
 
 
 @kernel

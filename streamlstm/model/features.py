@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import kernel, stage
-from streamlstm.kernels.season import COUNT, PROFILE, harmonics, slot
+from streamlstm.kernels.season import COUNT, PROFILE, harmonics, slot, usual
 from streamlstm.model.state import INPUT_MEAN, INPUT_SEEN, INPUT_SQUARE, INPUT_VARIANCE, shape
 
 CLIP = 6.0  # features beyond it are outliers, and are clipped
@@ -43,6 +43,16 @@ def deviation(y, season, at):
 def slots(s, m, civil):
     """Into which slots of both seasons a time falls."""
     return slot(civil, s.season_ns[0], m.season_0.shape[1]), slot(civil, s.season_ns[1], m.season_1.shape[1])
+
+
+@kernel
+def profile_value(s, m, at):
+    """The usual value in the slots `at`, of the season whose profile errs less; NaN where none has seen that slot."""
+    short = usual(m.season_0, at[0]) if s.season_ns[0] > 0 else math.nan
+    long = usual(m.season_1, at[1]) if s.season_ns[1] > 0 else math.nan
+    if math.isnan(short) or (m.season_1[COUNT, at[1]] > 1.0 and s.profile_error[1] < s.profile_error[0]):
+        return long
+    return short
 
 
 @kernel

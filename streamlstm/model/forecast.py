@@ -6,9 +6,9 @@ import math
 
 from streamlstm.kernels import conformal, kernel, mix, quantiles, stack, stage
 from streamlstm.kernels.medians import median_of
-from streamlstm.kernels.season import COUNT, ERROR, usual
-from streamlstm.model.experts import experts, prepare
-from streamlstm.model.features import slots
+from streamlstm.kernels.season import ERROR
+from streamlstm.model.experts import experts, prepare, turned
+from streamlstm.model.features import profile_value, slots
 from streamlstm.model.state import (
     E_CELL,
     E_LONG,
@@ -38,12 +38,14 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
     here = slots(s, m, civil)
     for j in range(L):
         place = plan.place[j] + k % plan.leads[j]
-        kept = m.pending[place]
-        m.origin[place] = k if real else -1
+        kept = m.pending[place if real else m.pending.shape[0] - 1]  # no label is held against what was imputed
+        if real:
+            m.origin[place] = k
         target = target_civil(s, plan, s.time_ns, civil, plan.leads[j])
         said = work.expert
         there = slots(s, m, target)
         experts(s, m, plan, work, j, y, here, there, said)
+        turned(s, m, plan, n.cells, civil, target, plan.leads[j], said)
         mix.consult(s.mix[j], said, work.asked)
         stack.combine(s.stack[j], said, s.mixture_error[j], work.differences)
         weights = s.mix_weights[j]
@@ -61,7 +63,7 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
                 shares[plan.group[i]] += weight / L
         x = kept[P_EXPERT + M + T :]
         look_ahead(s, m, j, there, spread, middling(said, mixture, work), x)
-        size = width(s, plan, work.scales, j, x)
+        size = width(s, plan, work.scales, j, x) * blindness(s, plan, j, k - s.observed)
         kept[P_PUBLISHED] = published - y
         kept[P_SCALE] = size
         out[j] = published
@@ -149,14 +151,51 @@ def width(s, plan, scales, j, x):
 
 
 @kernel
-def base(s, m, civil):
-    """The usual value at a time, of the season whose profile errs less; NaN where none has seen that slot."""
-    at0, at1 = slots(s, m, civil)
-    short = usual(m.season_0, at0) if s.season_ns[0] > 0 else math.nan
-    long = usual(m.season_1, at1) if s.season_ns[1] > 0 else math.nan
-    if math.isnan(short) or (m.season_1[COUNT, at1] > 1.0 and s.profile_error[1] < s.profile_error[0]):
-        return long
-    return short
+def blindness(s, plan, j, unseen):
+    """How much larger errors are at lead j when nothing was seen for so many steps: as at the lead that much longer.
+
+    Between leads errors grow by a power of the lead. Beyond the longest they go on so, at most by its root, and not
+    beyond what the series strays from its mean.
+    """
+    own = s.error_size[j, 1]
+    if unseen <= 0 or not own > 0.0:
+        return 1.0
+    h = plan.leads[j] + unseen
+    before, after, shorter = j, -1, -1
+    for i in range(s.labels.shape[0]):
+        if s.labels[i] > EARLY and s.error_size[i, 1] > 0.0:
+            if plan.leads[i] <= h:
+                before = i if plan.leads[i] > plan.leads[before] else before
+            elif after < 0 or plan.leads[i] < plan.leads[after]:
+                after = i
+    for i in range(s.labels.shape[0]):
+        known = s.labels[i] > EARLY and s.error_size[i, 1] > 0.0
+        if known and plan.leads[i] < plan.leads[before] and (shorter < 0 or plan.leads[i] > plan.leads[shorter]):
+            shorter = i
+    error, power = s.error_size[before, 1], 0.5
+    if after >= 0:
+        power = growth(s, plan, before, after)
+    elif shorter >= 0:
+        power = min(growth(s, plan, shorter, before), 0.5)
+    grown = error * math.exp(max(power, 0.0) * math.log(h / plan.leads[before]))
+    if after < 0:
+        grown = min(grown, max(error, math.sqrt(2.0 / math.pi * s.variance)))
+    return max(grown / own, 1.0)
+
+
+@kernel
+def growth(s, plan, i, j):
+    """The power of the lead by which errors grow from lead i to lead j."""
+    return math.log(s.error_size[j, 1] / s.error_size[i, 1]) / math.log(plan.leads[j] / plan.leads[i])
+
+
+@kernel
+def longest_error(s, plan):
+    """The last value's running error as a forecast at the longest lead; 0 before it is known."""
+    for j in range(s.labels.shape[0]):
+        if plan.leads[j] == plan.longest:
+            return s.mae_persistence[j]
+    return 0.0
 
 
 @kernel
@@ -164,7 +203,7 @@ def between(s, m, n, plan, published, y, civil, ahead):
     """The forecast `ahead` steps from an origin: between the leads linear *relative to the seasonal profile*.
 
     published (L,) the forecasts at the leads; y the origin's value. Beyond the last lead the deviation from the profile
-    stays as it was there.
+    stays as it was there; where the profile is the better forecast of the two at that lead, it fades.
     """
     before, value_before = 0, y
     after, value_after = -1, y
@@ -174,12 +213,15 @@ def between(s, m, n, plan, published, y, civil, ahead):
             before, value_before = h, published[j]
         if h >= ahead and (after < 0 or h < after):
             after, value_after = h, published[j]
-    usual = base(s, m, civil + ahead * plan.step_ns)
-    b0 = base(s, m, civil + before * plan.step_ns)
+    usual = profile_value(s, m, slots(s, m, civil + ahead * plan.step_ns))
+    b0 = profile_value(s, m, slots(s, m, civil + before * plan.step_ns))
     if after < 0:
-        return value_before + (usual - b0) if not (math.isnan(usual) or math.isnan(b0)) else value_before
+        if math.isnan(usual) or math.isnan(b0):
+            return value_before
+        fades = min(s.profile_error[0], s.profile_error[1]) < longest_error(s, plan)
+        return usual + (value_before - b0) * (math.exp(-(ahead - before) / before) if fades and before > 0 else 1.0)
     share = (ahead - before) / (after - before) if after > before else 0.0
-    b1 = base(s, m, civil + after * plan.step_ns)
+    b1 = profile_value(s, m, slots(s, m, civil + after * plan.step_ns))
     if math.isnan(usual) or math.isnan(b0) or math.isnan(b1):
         return value_before + share * (value_after - value_before)
     return usual + (1.0 - share) * (value_before - b0) + share * (value_after - b1)

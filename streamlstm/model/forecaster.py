@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import detect, kernel, stage
+from streamlstm.kernels import detect, doubt, kernel, stage
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
 from streamlstm.model.learn import learn
 from streamlstm.model.settle import settle
-from streamlstm.model.state import ACTIVE, FALLBACK, GAP, P_PUBLISHED, SOURCES, WARMING, carve, shape
+from streamlstm.model.state import ACTIVE, FALLBACK, GAP, P_PUBLISHED, QUARANTINED, SOURCES, WARMING, carve, shape
 
 # What an observation brought about, as one number: their sum.
 FALLBACK_BEGINS, FALLBACK_ENDS, ANOMALY_BEGINS, ANOMALY_ENDS = 1, 2, 4, 8
+QUARANTINE_BEGINS, QUARANTINE_ENDS = 16, 32
 READY_AFTER = 12  # observations: before that nothing honest can be said, and the state is WARMING
 
 
@@ -62,13 +63,14 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
         if s.index < 0:
             s.anchor_ns = times[b, 1] - plan.step_ns // 2
         y, civil = values[b, 0], times[b, 1] - s.anchor_ns
-        real = not math.isnan(y)
+        why = question(s, y)
+        real = not math.isnan(y) and why == doubt.NONE
         for j in range(out.shape[1]):
             out[b, j] = math.nan
         s.position, s.time_ns = positions[b], times[b, 0]
         s.turn_ns, s.turn_by_ns = times[b, 2], times[b, 3]
         if not real:
-            s.missing += 1
+            s.missing += 1 if why == doubt.NONE else 0
             if s.index < 0:
                 continue  # not even a value to go on from
         if missed[b] > 0 or reset[b]:
@@ -76,6 +78,7 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
         if reset[b]:
             forget(s, m, plan, civil)
         last, k = s.index, s.index + 1 + missed[b]
+        alone = missed[b] == 0 and not reset[b] and s.observed == last
         surprise = settle(s, m, plan, work, k, y, civil) if real else math.nan
         take_scales(s, plan, work.scales)
         # steps that nobody reported move the hidden state with mask 0; the last one is the observation
@@ -89,13 +92,22 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
                     m.past_inputs[k % plan.memory, j] = values[b, 1 + j]
             if newest and real:
                 learn(s, m, plan, work, k)
-            alone = missed[b] == 0 and not reset[b]
             advance(s, m, plan, work, step, value, newest and real, alone, now)
         forecast(s, m, plan, work, k, m.past_y[k % plan.memory], civil, real, out[b])
-        report(s, out[b], real, surprise)
+        report(s, out[b], real, why, surprise)
         if k + 1 >= s.look_at:
             return b + 1
     return rows.shape[0]
+
+
+@kernel
+def question(s, y):
+    """Whether a reading is to be believed; one without a value asks nothing."""
+    if math.isnan(y):
+        return doubt.NONE
+    n = s.recent_count
+    low, high = (s.ordered[0], s.ordered[n - 1]) if n > 0 else (y, y)
+    return doubt.question(s.doubt, y, s.seen, low, high, s.lowest, s.highest)
 
 
 @stage
@@ -118,16 +130,17 @@ def forget(s, m, plan, civil):
 
 @stage
 def imputed(s, m, plan, work, last, ahead):
-    """What stands in for the step `ahead` of the step `last`: the path of the forecast made there."""
+    """What stands in for the step `ahead` of the step `last`: the path of the last observed one's forecast."""
     n = shape(s, work, plan)
-    y = m.past_y[last % plan.memory]
+    origin = s.observed if last - s.observed < plan.memory else last
+    y = m.past_y[origin % plan.memory]
     for j in range(n.leads):
-        work.path[j] = m.pending[plan.place[j] + last % plan.leads[j], P_PUBLISHED] + y
-    return between(s, m, n, plan, work.path, y, m.past_time[last % plan.memory], ahead)
+        work.path[j] = m.pending[plan.place[j] + s.observed % plan.leads[j], P_PUBLISHED] + y
+    return between(s, m, n, plan, work.path, y, m.past_time[origin % plan.memory], last + ahead - origin)
 
 
 @stage
-def report(s, out, real, surprise):
+def report(s, out, real, why, surprise):
     """What is known of the forecasts so far, behind the forecasts in the output row."""
     Q, L = s.covered.shape
     said = (3 + s.slow.shape[1] + 2 * Q) * L + len(SOURCES)
@@ -154,7 +167,10 @@ def report(s, out, real, surprise):
     out[at] = surprise
     out[at + 1] = s.seen
     fallen = 1 if 2 * naive > L else 0
-    out[at + 2] = WARMING if s.seen < READY_AFTER else GAP if not real else FALLBACK if fallen == 1 else ACTIVE
+    stands = FALLBACK if fallen == 1 else ACTIVE
+    if not real:
+        stands = GAP if why == doubt.NONE else QUARANTINED
+    out[at + 2] = WARMING if s.seen < READY_AFTER else stands
     happened = 0
     if s.seen >= READY_AFTER and fallen != s.told:
         happened += FALLBACK_BEGINS if fallen == 1 else FALLBACK_ENDS
@@ -164,6 +180,12 @@ def report(s, out, real, surprise):
     elif real and s.alarm == detect.ENDED:
         happened += ANOMALY_ENDS
     s.alarm = detect.NOTHING
+    if why != doubt.NONE and s.quarantined == 0:
+        happened += QUARANTINE_BEGINS
+        s.quarantined = 1
+    elif real and s.quarantined == 1:
+        happened += QUARANTINE_ENDS
+        s.quarantined = 0
     out[at + 3] = happened
     out[at + 4] = s.event[3]
 

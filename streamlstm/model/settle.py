@@ -99,7 +99,8 @@ def regress_labels(s, m, plan, j, k, step, said):
         rest = step - start
         s.base_labels[base, j] += 1.0
         seen = s.base_labels[base, j]
-        bounded = min(abs(rest), 10.0 * math.sqrt(s.base_square[base, j])) if seen > 30.0 else abs(rest)
+        usual = math.sqrt(s.base_square[base, j])
+        bounded = min(abs(rest), 10.0 * usual) if seen > 30.0 and usual > 0.0 else abs(rest)  # or 0 would stay 0
         s.base_square[base, j] = running(s.base_square[base, j], bounded * bounded, seen, SCALE_RATE)
         if base < 3:
             gain = m.pending_gain[(k - plan.leads[j]) % plan.longest]

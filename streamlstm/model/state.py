@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.events import State
-from streamlstm.kernels import conformal, detect, kernel, mix, score, season
+from streamlstm.kernels import conformal, detect, doubt, kernel, mix, score, season
 from streamlstm.kernels.analogue import NEAR
 from streamlstm.kernels.medians import FEW
 
@@ -32,8 +32,8 @@ E_LINEAR, E_LINEAR_SHORT, E_LINEAR_LONG, E_ANALOGUE, E_MEDIAN_3, E_MEDIAN_7, E_M
 E_LONG_MEDIAN, E_CELL = 15, 16
 NAIVES = 3
 LSTM, COMMITTEE = 6, 7  # places in SOURCES
-STATES = (State.WARMING, State.ACTIVE, State.FALLBACK, State.GAP)
-WARMING, ACTIVE, FALLBACK, GAP = range(4)
+STATES = (State.WARMING, State.ACTIVE, State.FALLBACK, State.GAP, State.QUARANTINED)
+WARMING, ACTIVE, FALLBACK, GAP, QUARANTINED = range(5)
 SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee")
 GROUP = (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5)  # whose source each expert below E_CELL is
 # What labels can be counted from, and the experts that are just that: the last value, the profiles, the linear branch.
@@ -63,7 +63,8 @@ def record(n: Sizes) -> np.dtype:
             ("gaps", whole),  # how often at least one step went unreported
             ("index", whole),  # of the last step; -1 none
             ("first", whole),  # the oldest step in memory
-            ("imputed", whole),  # the newest step that was not observed
+            ("observed", whole),  # the newest step that was observed, and the newest that was not; -1 none
+            ("imputed", whole),
             ("time_ns", whole),  # event time of the last observation
             ("turn_ns", whole),  # when civil time changes next, and by how much
             ("turn_by_ns", whole),
@@ -92,6 +93,8 @@ def record(n: Sizes) -> np.dtype:
             ("windows", number, np.shape(detect.WINDOWS_START)),
             ("runs", number, (len(detect.RUNS_START),)),
             ("event", number, (len(detect.EVENT_START),)),
+            ("doubt", number, (len(doubt.START),)),
+            ("quarantined", whole),  # 1 while readings are not believed
             ("alarm", whole),  # what detection said of the last observation
             ("told", whole),  # 1 while fallen back, as it was last told
             ("recent", number, (WINDOW,)),  # the latest real values, and the same in order
@@ -132,7 +135,9 @@ def record(n: Sizes) -> np.dtype:
 
 
 def rings(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]]]:
-    """The rings of a row, by name: M steps of memory, R pending origins of all leads, slots of the seasons."""
+    """The rings of a row, by name: M steps of memory, R pending origins of all leads, and one that
+    waits for nothing; slots of the seasons.
+    """
     n, M, R = layout.sizes, layout.memory, layout.pending
     slots = layout.slots
     return {
@@ -143,7 +148,7 @@ def rings(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]]]:
         "past_linear": (np.int8, (M, n.leads)),  # the linear branch's forecasts
         "past_states": (np.int16, (M // CYCLE, n.cells, n.layers, 2 * n.hidden)),  # before every eighth step
         "origin": (np.int64, (R,)),  # the step each pending place belongs to; -1 none
-        "pending": (np.float32, (R, P_EXPERT + n.experts + n.taus + conformal.FEATURES)),
+        "pending": (np.float32, (R + 1, P_EXPERT + n.experts + n.taus + conformal.FEATURES)),
         "pending_gain": (np.float32, (max(layout.leads), 2, n.regressors)),  # of the linear branch: gain, regressors
         "season_0": (np.float64, (season.FIXED + DEPTH[0], slots[0])),
         "season_1": (np.float64, (season.FIXED + DEPTH[1], slots[1])),
@@ -306,7 +311,7 @@ def carve(f8, i8, f4, i2, i1, s, n, plan):
         i1[B[4] : B[4] + M * L].reshape((M, L)),
         i2[B[5] : B[5] + states * n.cells * n.layers * 2 * n.hidden].reshape((states, n.cells, n.layers, 2 * n.hidden)),
         i8[B[6] : B[6] + R],
-        f4[B[7] : B[7] + R * width].reshape((R, width)),
+        f4[B[7] : B[7] + (R + 1) * width].reshape((R + 1, width)),
         f4[B[8] : B[8] + longest * 2 * P].reshape((longest, 2, P)),
         f8[B[9] : B[9] + d0 * n0].reshape((d0, n0)),
         f8[B[10] : B[10] + d1 * n1].reshape((d1, n1)),

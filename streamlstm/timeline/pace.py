@@ -37,9 +37,15 @@ class Rhythm(NamedTuple):
 
 
 class Pace:
-    """Watch the first observations of a series until its rhythm is known; a given step is known at once."""
+    """Watch the first observations of a series until its rhythm is known; a given step is known at once.
 
-    def __init__(self, step: int | Literal["auto"] = "auto") -> None:
+    in_time: whether it is asked about times to come ("in an hour") and not only about so many observations. Then a
+    series without a grid is laid on one of its usual spacing, and where nothing came for a step, that was missed: after
+    so many observations might be any time.
+    """
+
+    def __init__(self, step: int | Literal["auto"] = "auto", *, in_time: bool = False) -> None:
+        self.in_time = in_time
         self.rhythm: Rhythm | None = None if step == "auto" else Rhythm(step, True)
         self.times_ns: list[int] = []  # while undecided
 
@@ -48,7 +54,8 @@ class Pace:
         if self.rhythm is None:
             self.times_ns.append(time_ns)
             if len(self.times_ns) >= DECIDE_AFTER:
-                self.rhythm = find(self.times_ns)
+                step_ns, regular = find(self.times_ns)
+                self.rhythm = Rhythm(step_ns, regular or self.in_time)
                 self.times_ns = []
         return self.rhythm
 

@@ -130,6 +130,7 @@ def status(series: Iterable[SeriesReport] = (), *, time_ns: int, **other: Any) -
             gathered=0,
             joined=0,
             missing=0,
+            quarantined=0,
             held=0,
             discarded=discarded,
             series=told,

@@ -71,7 +71,7 @@ class Series:
             missed = MISSED if i == GAP_AT else 0
             hours += 1 + missed
             y = 10 + 3 * math.sin(hours * 2 * math.pi / 24) + noise[i]
-            y = math.nan if i == MISSING_AT else 1e4 if i == WILD_AT else y
+            y = math.nan if i == MISSING_AT else 60.0 if i == WILD_AT else y
             out.append(Step(self.slot, hours * HOUR_NS, hours * HOUR_NS, NEVER_NS, 0, missed, False, (y,), i))
         return out
 

@@ -80,7 +80,8 @@ def reading(n: int, value: object, **more: object) -> str:
 
 def total(daemon: Daemon) -> int:
     report = daemon.status().report
-    return report.learned + report.joined + report.missing + report.held + sum(report.discarded.values())
+    counted = report.learned + report.joined + report.missing + report.quarantined + report.held
+    return counted + sum(report.discarded.values())
 
 
 def answer(address: str) -> int:

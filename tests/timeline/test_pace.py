@@ -118,9 +118,17 @@ def test_a_pace_decides_after_twelve_observations_and_stays():
 
 
 def test_a_given_step_is_decided_at_once():
+    assert Pace(7 * S, in_time=True).feed(T0) == Rhythm(7 * S, True)
     assert Pace(7 * S).feed(T0) == Rhythm(7 * S, True)
 
 
 def test_two_times_show_no_rhythm():
     with pytest.raises(AssertionError, match="need 3"):
         find([T0, T0 + S])
+
+
+def test_who_asks_for_times_gets_a_grid_where_readings_have_none():
+    by_events, in_time = Pace(), Pace(in_time=True)
+    times = after(TRAVEL_TIMES, MIN)
+    assert [by_events.feed(t) for t in times][-1] == Rhythm(10 * MIN, False)
+    assert [in_time.feed(t) for t in times][-1] == Rhythm(10 * MIN, True)

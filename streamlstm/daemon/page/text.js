@@ -14,7 +14,8 @@ export const STATES = {
   active: "The learned model is published.",
   fallback: "At most leads naive forecasts have been better so far, and have most of the weight.",
   stale: "Nothing has come for longer than this stream's gap.",
-  gap: "The newest reading was missing.",
+  gap: "No value has come for some steps.",
+  quarantined: "The newest readings are not believed: far beyond all others, or the same again and again.",
 };
 
 // `digits` significant ones, but never fewer than stand before the point; `fixed` keeps zeros at the end.
