@@ -125,6 +125,13 @@ def backtest(
     time: Annotated[str, typer.Option(help="Column of the times.")],
     target: Annotated[list[str], typer.Option(help="Column to forecast; several are several series.")],
     covariate: Annotated[list[str] | None, typer.Option(help="Column that is an input to each series.")] = None,
+    ahead: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column known ahead: at each origin, its values at the times of the leads. This is perfect foresight: "
+            "fair for a calendar or a tariff, the best case of a weather forecast."
+        ),
+    ] = None,
     step: Annotated[str | None, typer.Option(help="Spacing such as 1h; found from the times if not given.")] = None,
     leads: Annotated[str | None, typer.Option(help="Steps (1,24,48) or durations (1h,1d).")] = None,
     levels: Annotated[str | None, typer.Option(help="Nominal coverage of the intervals (0.8,0.95).")] = None,
@@ -161,6 +168,7 @@ def backtest(
         time=time,
         targets=tuple(target),
         covariates=tuple(covariate or ()),
+        ahead=tuple(ahead or ()),
         settings={key: value for key, value in given.items() if value is not None},
         config=settings.load(config, os.environ) if config else None,
         stream=stream,
@@ -197,15 +205,22 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
     sizes = {s.name: row_bytes(s, s.step if isinstance(s.step, int) else FINEST_NS) for s in checked.streams}
     fitting = min(most, checked.limits.memory // max(sizes.values()))
     if as_json:
-        document = {"file": str(file), "problems": [], "bytes_per_series": sizes, "series": fitting}
+        covariates = {s.name: {"past": s.inputs, "known_ahead": s.ahead} for s in checked.streams}
+        document = {
+            "file": str(file),
+            "problems": [],
+            "bytes_per_series": sizes,
+            "series": fitting,
+            "covariates": covariates,
+        }
         Console().out(json.dumps(document, ensure_ascii=False))
         return
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"[green]{escape(str(file))}: no problems[/green]")
-    for name, size in sizes.items():
-        out.print(
-            f"{escape(name)}: {size / 2**10:,.0f} KiB for each series, {size * most / 2**30:.2f} GiB for {most:,}"
-        )
+    for each in checked.streams:
+        size, known = sizes[each.name], f"; {_covariates(each)}" if each.inputs + each.ahead else ""
+        memory = f"{size / 2**10:,.0f} KiB for each series, {size * most / 2**30:.2f} GiB for {most:,}"
+        out.print(f"{escape(each.name)}: {memory}{known}")
     if fitting < most:
         out.print(f"[yellow]limits.memory holds {fitting:,} of limits.max_series = {most:,}[/yellow]")
 
@@ -245,6 +260,15 @@ def replay(
     )
     with _until_signal() as stop:
         cli_replay.run(request, stop, Console(stderr=True))
+
+
+def _covariates(stream: settings.Stream) -> str:
+    """How many there are, in words."""
+    count = stream.inputs + stream.ahead
+    words = "1 covariate" if count == 1 else f"{count} covariates"
+    if not stream.ahead:
+        return words
+    return f"{words}, {'one' if stream.ahead == 1 else 'all' if stream.ahead == count else stream.ahead} known ahead"
 
 
 def _chosen(text: str, among: Iterable[str], hint: str | None = None) -> str:

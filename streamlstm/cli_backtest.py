@@ -24,6 +24,7 @@ from streamlstm.codec import table
 from streamlstm.codec.table import Row
 from streamlstm.config import Config, Stream
 from streamlstm.evaluate import Result, Rivals, backtest
+from streamlstm.events import Discarded
 from streamlstm.problems import in_words
 from streamlstm.rivals import RIVER, Rival, SeasonalNaive, find_period
 from streamlstm.scores import Score, percent, short
@@ -46,6 +47,7 @@ class Request:
     time: str
     targets: tuple[str, ...]
     covariates: tuple[str, ...]
+    ahead: tuple[str, ...]  # columns that are known ahead
     settings: dict[str, object]  # of the stream, as given: step, leads, seasons, timezone, levels
     config: Config | None
     stream: str | None  # of the config
@@ -65,9 +67,9 @@ def run(request: Request, stdout: Console, stderr: Console) -> None:
     """Read, pass over the data once, and report."""
     start = time.perf_counter()
     stream = _stream(request)
-    columns = (*request.targets, *request.covariates)
+    columns = (*request.targets, *request.covariates, *request.ahead)
     if len(set(columns)) < len(columns):
-        raise OptionError("--target, --covariate: each column once")
+        raise OptionError("--target, --covariate, --ahead: each column once")
     with opened(request.file) as lines, progress_bar(stderr) as bar:
         rows = list(
             bar.track(
@@ -84,6 +86,7 @@ def run(request: Request, stdout: Console, stderr: Console) -> None:
         )
     if request.first_row >= len(rows):
         raise OptionError(f"--from {request.first_row}: the file has {len(rows)} rows, counted from 0")
+    ahead = _ahead(rows, len(request.ahead))
     rivals = _rivals(request, stream, [row for row in rows if isinstance(row, Row)])
     stderr.print("compiling the kernels: up to a minute the first time", style="dim")
     with progress_bar(stderr) as bar:
@@ -91,6 +94,7 @@ def run(request: Request, stdout: Console, stderr: Console) -> None:
             bar.track(rows, description="one pass"),
             stream,
             request.targets,
+            ahead=ahead,
             seed=request.seed if request.seed is not None else request.config.seed if request.config else 1,
             clock=time.perf_counter,
             first_row=request.first_row,
@@ -111,6 +115,10 @@ def _stream(request: Request) -> Stream:
         "topic": "backtest",
         "format": "json",
         "value": ("target", *(f"covariate {i}" for i in range(len(request.covariates)))),
+        "covariates": [
+            {"topic": f"ahead {i}", "known_ahead": True, "values": "[].value", "times": "[].time"}
+            for i in range(len(request.ahead))
+        ],
         **request.settings,
     }
     try:
@@ -125,6 +133,16 @@ def _stream(request: Request) -> Stream:
         names = ", ".join(s.name for s in request.config.streams)
         raise OptionError(f"--stream: need one stream of the config: {names}")
     return named[0].model_copy(update={key: getattr(own, key) for key in given})
+
+
+def _ahead(rows: list[Row | Discarded], count: int) -> list[tuple[list[int], list[float]]]:
+    """Take the last `count` values out of all rows: their columns, with the times, in order of those."""
+    if not count:
+        return []
+    columns = sorted({row.time_ns: row.values[-count:] for row in rows if isinstance(row, Row)}.items())
+    rows[:] = [row._replace(values=row.values[:-count]) if isinstance(row, Row) else row for row in rows]
+    times = [time_ns for time_ns, _ in columns]
+    return [(times, [values[n] for _, values in columns]) for n in range(count)]
 
 
 def _as_option(line: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -27,18 +26,17 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from streamlstm.conflicts import between, lead_problems, step_problems
+from streamlstm.conflicts import between, covariate_problems, joining_problems, lead_problems, step_problems
 from streamlstm.naming import key_path, name_problems, topic_filter, topic_problems, url_problem
-from streamlstm.problems import ConfigError, Unit, Where, in_words, line, place, several, shown
+from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
+from streamlstm.sources import FILES, files, overlaid, parsed
 from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, lead, size_bytes
 from streamlstm.units import duration_ns as duration_ns
 
-PREFIX = "STREAMLSTM_"  # of environment variables
 Duration = Annotated[int, BeforeValidator(duration_ns), Unit(DURATION, UNITS_NS)]
 Size = Annotated[int, BeforeValidator(size_bytes), Unit(SIZE, SIZES)]
 Lead = Annotated[int, BeforeValidator(lead)]
 Positive = Annotated[Duration, Field(gt=0)]
-_FILES = ("password_file", "ca_file", "cert_file", "key_file")
 
 
 class Section(BaseModel):
@@ -170,6 +168,49 @@ class Model(Section):
         return (value,) if isinstance(value, int | float | str) else value
 
 
+class Covariate(Section):
+    """What else is known about a stream, from a topic of its own."""
+
+    topic: Annotated[str, Field(min_length=1, description="filter; {placeholders} as in the stream's own topic")]
+    format: Literal["number", "json"] = "json"
+    value: Annotated[str | None, Field(description="key path of the value")] = None
+    time: Annotated[str | None, Field(description="key path of the time it is for; absent: the arrival time")] = None
+    known_ahead: Annotated[bool, Field(description="values for times to come: a forecast, a tariff, a schedule")] = (
+        False
+    )
+    values: Annotated[str | None, Field(description="key path of many that are known ahead, 'hourly[].temp'")] = None
+    times: Annotated[
+        str | None, Field(description="key path of the times that they are for; absent: 'time' beside the values")
+    ] = None
+    issued: Annotated[
+        str | None, Field(description="key path of the time since which they are known; absent: the arrival time")
+    ] = None
+    hold: Annotated[
+        Positive | None, Field(description="how long one of them holds at most; absent: until the next begins")
+    ] = None
+    time_format: Annotated[
+        Literal["auto", "rfc3339", "s", "ms", "us", "ns"], Field(description="auto: RFC 3339 text or epoch seconds")
+    ] = "auto"
+    map: Annotated[dict[str, float], Field(description="what booleans and words count as")] = {}
+
+    @field_validator("value", "time", "issued")
+    @classmethod
+    def _key_path(cls, value: str | None) -> str | None:
+        return None if value is None else _readable(value)
+
+    @field_validator("values", "times")
+    @classmethod
+    def _key_paths(cls, value: str | None) -> str | None:
+        if value is not None and key_path(value, many=True) is None:
+            raise ValueError("need a key path with [] for each element, such as hourly[].temp or hourly.temp[]")
+        return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Covariate:
+        several(covariate_problems(self))
+        return self
+
+
 class Stream(Section):
     """One family of topics, and how its messages become observations."""
 
@@ -217,6 +258,9 @@ class Stream(Section):
     )
     timezone: Annotated[str, Field(description="civil time of day and week")] = "UTC"
     retained: Annotated[bool, Field(description="learn from retained messages too")] = False
+    covariates: Annotated[
+        tuple[Covariate, ...], Field(max_length=32, description="inputs from topics of their own")
+    ] = ()
     model: Model = Model()
 
     @field_validator("value", mode="before")
@@ -254,10 +298,7 @@ class Stream(Section):
     @classmethod
     def _key_path(cls, value: tuple[str, ...] | str | None) -> object:
         for path in (value,) if isinstance(value, str) else value or ():
-            if key_path(path) is None:
-                raise ValueError(
-                    f"{shown(path)} is no key path; need one such as temperature, ENERGY.Power or items[0].v"
-                )
+            _readable(path)
         return value
 
     @model_validator(mode="after")
@@ -278,6 +319,7 @@ class Stream(Section):
             found.append((("bounds",), "need the lowest first, then a higher one"))
         found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
         found += step_problems(self.step, self.aggregate, self.hold)
+        found += joining_problems(self)
         several(found)
         return self
 
@@ -288,8 +330,19 @@ class Stream(Section):
 
     @property
     def inputs(self) -> int:
-        """How many covariates come with the target."""
-        return max(0, len(self.value) - 1)
+        """How many covariates come with the target, or are joined to it as of its time."""
+        return max(0, len(self.value) - 1) + sum(not one.known_ahead for one in self.covariates)
+
+    @property
+    def ahead(self) -> int:
+        """How many covariates are known for times to come."""
+        return sum(one.known_ahead for one in self.covariates)
+
+
+def _readable(path: str) -> str:
+    if key_path(path) is None:
+        raise ValueError(f"{shown(path)} is no key path; need one such as temperature, ENERGY.Power or items[0].v")
+    return path
 
 
 class Config(Section):
@@ -312,9 +365,9 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
 
     Relative paths in it start at the file's own folder. Raises ConfigError with every problem there is.
     """
-    raw = _parsed(path)
-    variables, problems = _overlaid(raw, env)
-    problems += _files(raw, path.parent)
+    raw = parsed(path)
+    variables, problems = overlaid(raw, env, Config.model_fields)
+    problems += files(raw, path.parent)
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
@@ -328,91 +381,8 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
 
 def config_hash(config: Config) -> str:
     """Twelve hex digits that change when a setting does; who we are to the broker is left out."""
-    plain = config.model_dump(mode="json", exclude={"mqtt": {"username", *_FILES}})
+    plain = config.model_dump(mode="json", exclude={"mqtt": {"username", *FILES}})
     return blake2b(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode(), digest_size=6).hexdigest()
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    """The file's tables, or a ConfigError that says why there are none."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise ConfigError([f"{path}: no such file; need a configuration in TOML"]) from error
-    except IsADirectoryError as error:
-        raise ConfigError([f"{path}: is a directory; need a configuration file in TOML"]) from error
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: byte {error.start} is not UTF-8; need TOML in UTF-8"]) from error
-    except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
-        if found is None:
-            raise ConfigError([f"{path}: {error}"]) from error
-        line = found[2] or str(len(text.splitlines()))
-        at = f"line {line}, column {found[3]}" if found[3] else f"line {line}, at its end"
-        raise ConfigError([f"{path}, {at}: {found[1]}"]) from error
-    except RecursionError as error:
-        raise ConfigError([f"{path}: nested too deep"]) from error
-
-
-def _overlaid(raw: dict[str, Any], env: Mapping[str, str]) -> tuple[dict[Where, str], list[str]]:
-    """Put the environment's settings over the file's. Returns where each came from, and what is wrong with them.
-
-    A variable without "__" that names no setting is left alone: Kubernetes sets STREAMLSTM_PORT and the like in every
-    container beside a service of that name.
-    """
-    variables: dict[Where, str] = {}
-    problems: list[str] = []
-    for name in sorted(env):
-        keys = name.removeprefix(PREFIX).lower().split("__")
-        if not name.startswith(PREFIX) or (len(keys) == 1 and keys[0] not in Config.model_fields):
-            continue
-        node: Any = raw
-        where: Where = ()
-        for key in keys:
-            if isinstance(node, list) and not (key.isdecimal() and int(key) < len(node)):
-                problems.append(f"{name}: need a number, 0 to {len(node) - 1}, in place of {key!r}")
-                break
-            step = int(key) if isinstance(node, list) else key
-            where = (*where, step)
-            if len(where) == len(keys):
-                try:
-                    node[step] = _as_toml(env[name])
-                    variables[where] = name
-                except tomllib.TOMLDecodeError:
-                    problems.append(f"{name} = {shown(env[name])}: need a list or table as TOML writes it")
-            else:
-                node = node.setdefault(step, {}) if isinstance(node, dict) else node[step]
-                if not isinstance(node, dict | list):
-                    problems.append(f"{name}: {place(where, raw)} is a value, not a table")
-                    break
-    return variables, problems
-
-
-def _as_toml(text: str) -> Any:
-    return tomllib.loads(f"value = {text}")["value"] if text.startswith(("[", "{")) else text
-
-
-def _files(raw: dict[str, Any], folder: Path) -> list[str]:
-    """Start relative paths at the configuration's folder, and see whether the files can be read."""
-    problems = []
-    mqtt = raw.get("mqtt")
-    if not isinstance(mqtt, dict):
-        return []
-    for name in _FILES:
-        if not isinstance(mqtt.get(name), str):
-            continue
-        file = folder / mqtt[name]
-        mqtt[name] = str(file)
-        try:
-            with file.open("rb"):
-                pass
-        except OSError as error:
-            problems.append(f"mqtt.{name} = {shown(str(file))}: {(error.strerror or 'cannot be read').lower()}")
-        except ValueError:  # a NUL
-            problems.append(f"mqtt.{name} = {shown(str(file))}: need a path")
-    return problems
 
 
 def _told_by_parts(raw: dict[str, Any], variables: Mapping[Where, str]) -> list[str]:

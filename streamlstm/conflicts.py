@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from streamlstm.naming import PLACEHOLDER, reaches, topic_filter
+from streamlstm.naming import PLACEHOLDER, key_path, reaches, sibling, topic_filter, topic_problems
 from streamlstm.problems import Where
 from streamlstm.units import UNITS_NS
 
 if TYPE_CHECKING:
-    from streamlstm.config import Mqtt, Stream
+    from streamlstm.config import Covariate, Mqtt, Stream
 
 
 def between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tuple[Where, str]]:
@@ -19,13 +19,14 @@ def between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tu
     names: dict[str, int] = {}
     topics: dict[str, str] = {}
     for n, stream in streams:
-        if mqtt is not None and reaches(stream.topic, mqtt.base):
-            found.append(
-                (
-                    ("streams", n, "topic"),
-                    f"would bring back our own forecasts under '{mqtt.base}/'; {_apart(stream, mqtt)}",
-                )
-            )
+        listened = {("streams", n, "topic"): stream.topic} | {
+            ("streams", n, "covariates", m, "topic"): one.topic for m, one in enumerate(stream.covariates)
+        }
+        found += [
+            (where, f"would bring back our own forecasts under '{mqtt.base}/'; {_apart(topic, mqtt)}")
+            for where, topic in listened.items()
+            if mqtt is not None and reaches(topic, mqtt.base)
+        ]
         name, topic = PLACEHOLDER.sub("{}", stream.name), PLACEHOLDER.sub("{}", stream.topic)
         if name in names:
             found.append((("streams", n, "name"), f"stream {names[name]} has this name already; need another"))
@@ -36,12 +37,12 @@ def between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tu
     return found
 
 
-def _apart(stream: Stream, mqtt: Mqtt) -> str:
+def _apart(topic: str, mqtt: Mqtt) -> str:
     """How topic and base can be told apart."""
-    for depth, level in enumerate(topic_filter(stream.topic).split("/")):
+    for depth, level in enumerate(topic_filter(topic).split("/")):
         if level != "+":
             base = "/".join([mqtt.base.split("/")[0], *["forecasts"] * depth])
-            if not reaches(stream.topic, base):
+            if not reaches(topic, base):
                 return f"need a fixed level in front, or mqtt.base = '{base}'"
     return "need a fixed level in front"
 
@@ -54,6 +55,61 @@ def step_problems(step: int | Literal["auto"], aggregate: str | None, hold: int)
         found.append(((name,), "need step beside it, such as step = '15min': into how long steps to gather"))
     if hold and aggregate in ("sum", "count"):
         found.append((("hold",), f"a reading that is not sent again adds nothing to a {aggregate}; need no hold"))
+    return found
+
+
+def covariate_problems(covariate: Covariate) -> list[tuple[Where, str]]:
+    """What does not go together within one covariate."""
+    found: list[tuple[Where, str]] = [(("topic",), what) for what in topic_problems(covariate.topic)]
+    given = {name for name in ("value", "time", "values", "times", "issued") if getattr(covariate, name) is not None}
+    if covariate.format == "number":
+        bare = "format 'number' is a bare number without keys; need format = 'json' for it"
+        found += [((name,), bare) for name in sorted(given)]
+        if covariate.known_ahead:
+            found.append((("known_ahead",), "a bare number does not say for when it is; need format = 'json' for it"))
+        return found
+    if covariate.known_ahead:
+        if given >= {"value", "values"}:
+            found.append((("values",), "need either value (one a message) or values (many), not both"))
+        elif given & {"values", "times"}:
+            if "values" not in given:
+                found.append((("values",), "missing; need it beside times"))
+            elif "times" not in given and sibling(key_path(covariate.values or "", many=True) or (), "time") is None:
+                found.append((("times",), "missing; need it where 'time' has no key of the values to stand beside"))
+            if "time" in given:
+                found.append((("time",), "the values have times; is it issued, when they came to be known?"))
+        elif not given >= {"value", "time"}:
+            need = "known_ahead needs values and times (many a message), or value and time (one a message)"
+            found.append((("known_ahead",), f"for which times? {need}"))
+        return found
+    if "values" in given or "times" in given:
+        name = "values" if "values" in given else "times"
+        found.append(((name,), "many values are for times to come; need known_ahead = true, or value for one"))
+    elif "value" not in given:
+        found.append((("value",), "missing; format 'json' needs the key path of the value"))
+    if "issued" in given:
+        found.append((("issued",), "is for what is known ahead; need known_ahead = true, or time"))
+    if covariate.hold is not None:
+        found.append((("hold",), "is for what is known ahead: the age of any other value is an input beside it"))
+    return found
+
+
+def joining_problems(stream: Stream) -> list[tuple[Where, str]]:
+    """What keeps a stream's covariates from being joined to its series."""
+    found: list[tuple[Where, str]] = []
+    own = PLACEHOLDER.findall(stream.topic)
+    for n, one in enumerate(stream.covariates):
+        where: Where = ("covariates", n, "topic")
+        theirs = PLACEHOLDER.findall(one.topic)
+        found += [
+            (where, f"{{{name}}} is not in the stream's topic: to which of its series would a value belong?")
+            for name in dict.fromkeys(theirs)
+            if name not in own
+        ]
+        if theirs and any(len(PLACEHOLDER.findall(level)) > 1 for level in stream.name.split("/")):
+            found.append((where, "need a '/' between the placeholders of the stream's name, to tell them apart"))
+        if one in stream.covariates[:n]:
+            found.append((("covariates", n), ": stands twice; need it once"))
     return found
 
 

@@ -23,6 +23,7 @@ from streamlstm.events import (
     Frame,
     Input,
     Kind,
+    Known,
     Observation,
     Opened,
     Output,
@@ -45,6 +46,7 @@ from streamlstm.model.forecaster import (
 from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
+from streamlstm.timeline.join import Join, Joins
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
 from streamlstm.timeline.steps import Steps
@@ -85,6 +87,7 @@ class Report:
 
     learned: int  # observations with a value, taken by a model
     gathered: int  # readings that went into a step of a coarser grid, which is what a model then takes
+    joined: int  # messages that were of use as covariates alone
     missing: int  # readings that said "no value"
     quarantined: int  # readings that were not believed
     held: int  # waiting: for an earlier one, or for the step to be found
@@ -102,6 +105,7 @@ class Member:
     order: Reorder
     pace: Pace
     steps: Steps | None  # where readings are gathered into a coarser grid
+    join: Join | None  # where there are covariates
     early: list[Observation] = field(default_factory=list)  # until the step is found
     learner: Learner | None = None
     slot: int = -1
@@ -120,6 +124,7 @@ class Ready(NamedTuple):
 
     member: Member
     obs: Observation
+    values: tuple[float, ...]  # of the observation, and all that is joined to it
 
 
 class Engine:
@@ -128,6 +133,7 @@ class Engine:
     def __init__(self, streams: Sequence[Stream], *, seed: int, max_series: int, memory_bytes: int = 2**62) -> None:
         self._streams = {stream.name: stream for stream in streams}
         self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
+        self._joins = {s.name: Joins(s, max_series * len(s.covariates)) for s in streams if s.inputs or s.ahead}
         self._seed = seed
         self._max_series = max_series
         self._memory_bytes = memory_bytes
@@ -136,6 +142,7 @@ class Engine:
         self._discarded = Counter[Reason]()
         self._learned = 0
         self._gathered = 0
+        self._joined = 0
         self._missing = 0
         self._quarantined = 0
 
@@ -147,9 +154,9 @@ class Engine:
     def feed(self, inputs: Iterable[Input]) -> list[Output]:
         """Take what came, in order; return what follows, in order. The only call that changes state.
 
-        Admitted and put in order of event time, an observation waits until its series' step is known, is told the gap
-        before it, and is learned. All of a call's observations are learned together; the results do not depend on how
-        they were grouped into calls.
+        Admitted and put in order of event time, an observation waits until its series' step is known, is joined with
+        what is known of its covariates, is told the gap before it, and is learned. All of a call's observations are
+        learned together; the results do not depend on how they were grouped into calls.
         """
         done: list[Output] = []
         out: list[Output | Ready] = []
@@ -157,6 +164,8 @@ class Engine:
             match item:
                 case Observation():
                     self._observe(item, out)
+                case Known():
+                    self._know(item, out)
                 case Discarded():
                     out.append(item)
                 case Tick():
@@ -170,6 +179,7 @@ class Engine:
         return Report(
             learned=self._learned,
             gathered=self._gathered,
+            joined=self._joined,
             missing=self._missing,
             quarantined=self._quarantined,
             held=sum(member.order.held + len(member.early) for member in members),
@@ -199,6 +209,16 @@ class Engine:
             member.heard_ns = obs.received_ns
         self._in_order(member, member.order.feed(obs), out)
 
+    def _know(self, known: Known, out: list[Output | Ready]) -> None:
+        """Keep what is said of a covariate, for the observations to come."""
+        reason = None if _computable(known.values) else Reason.NOT_FINITE
+        if reason is None and not self._joins[known.stream].take(known):
+            reason = Reason.SERIES_LIMIT
+        if reason is None:
+            self._joined += known.counts
+        elif known.counts:
+            out.append(Discarded("", known.since_ns, reason, f"covariate {known.covariate} of {known.stream!r}"))
+
     def _member(self, series: str, stream: Stream) -> Member:
         steps = None
         if stream.aggregate or stream.hold:
@@ -207,7 +227,9 @@ class Engine:
             steps = Steps(
                 stream.step, stream.aggregate or "last", stream.hold, stream.gap, lambda time_ns: civil.of(time_ns)[0]
             )
-        return Member(series, stream, Reorder(stream.lateness), Pace(stream.step, in_time=stream.in_time), steps)
+        join = self._joins[stream.name].join(series) if stream.name in self._joins else None
+        pace = Pace(stream.step, in_time=stream.in_time)
+        return Member(series, stream, Reorder(stream.lateness), pace, steps, join)
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
@@ -242,7 +264,7 @@ class Engine:
             return
         if member.unseen + overdue < DARK:
             return
-        nothing = (math.nan,) * (1 + learner.layout.inputs)
+        nothing = (math.nan,) * len(last.obs.values)
         obs = Observation(
             last.series, last.stream, member.last_ns + overdue * step_ns, nothing, last.position, last.obs.received_ns
         )
@@ -250,7 +272,8 @@ class Engine:
             out.append(self._dark(member, obs, step_ns))
         member.guessed = overdue
         civil = self._civil[obs.stream].of(obs.time_ns)
-        row = learner.peek(Step(member.slot, obs.time_ns, *civil, overdue - 1, False, obs.values, obs.position))
+        values = self._ready(member, obs).values
+        row = learner.peek(Step(member.slot, obs.time_ns, *civil, overdue - 1, False, values, obs.position))
         member.state = State.GAP
         member.last = Forecast(obs, learner.frame, row, State.GAP)
         out.append(member.last)
@@ -279,7 +302,7 @@ class Engine:
     def _go_on(self, member: Member, obs: Observation, out: list[Output | Ready]) -> None:
         """Hold observations until the step is known; from then on each goes straight through."""
         if member.learner:
-            out.append(Ready(member, obs))
+            out.append(self._ready(member, obs))
         else:
             self._begin(member, obs, out)
 
@@ -290,11 +313,20 @@ class Engine:
         if rhythm is None:
             return
         if self._give_row(member, rhythm):
-            out += [Ready(member, early) for early in member.early]
+            out += [self._ready(member, early) for early in member.early]
         else:
             detail = "limits.memory is used up"
             out += [Discarded(early.series, early.time_ns, Reason.SERIES_LIMIT, detail) for early in member.early]
         member.early.clear()
+
+    def _ready(self, member: Member, obs: Observation) -> Ready:
+        """An observation with what is known at its time: now, since what is fed after it must not matter."""
+        if member.join is None:
+            return Ready(member, obs, obs.values)
+        assert member.learner is not None, "what is known ahead is asked for at times that the step decides"
+        layout = member.learner.layout
+        as_of_ns = member.steps.end_of(obs.time_ns) if member.steps else obs.time_ns
+        return Ready(member, obs, member.join.values(obs.values, obs.time_ns, as_of_ns, layout.step_ns, layout.leads))
 
     def _give_row(self, member: Member, rhythm: Rhythm) -> bool:
         key = (member.stream.name, rhythm)
@@ -336,7 +368,7 @@ class Engine:
 
     def _step(self, learner: Learner, ready: Ready) -> Step:
         """An observation with the gap before it."""
-        member, obs = ready
+        member, obs, values = ready
         time_ns = obs.time_ns
         last_ns, member.last_ns = member.last_ns, time_ns
         missed, reset = 0, False
@@ -347,11 +379,11 @@ class Engine:
             if reset or missed > learner.most_walked:
                 missed, reset = 0, True  # what is forgotten need not be walked
         civil = self._civil[obs.stream].of(time_ns)
-        return Step(member.slot, time_ns, *civil, missed, reset, obs.values, obs.position)
+        return Step(member.slot, time_ns, *civil, missed, reset, values, obs.position)
 
     def _said(self, ready: Ready, step: Step, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
         """One row of numbers as a forecast, and what began or ended with it."""
-        member, obs = ready
+        member, obs, _ = ready
         _, _, state, happened, strength = tail
         member.state = STATES[int(state)] if state == state else State.WARMING
         # a copy, or each series' newest forecast would keep its whole batch in memory

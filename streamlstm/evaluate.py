@@ -17,7 +17,7 @@ import numpy as np
 from streamlstm.codec.table import Row
 from streamlstm.config import Stream
 from streamlstm.engine import Engine
-from streamlstm.events import Discarded, Forecast, Observation, Reason
+from streamlstm.events import Discarded, Forecast, Known, Observation, Reason
 from streamlstm.rivals import Rival
 from streamlstm.scores import OURS, PERSISTENCE, SEASONAL, Pairs, Score, score
 from streamlstm.timeline.gaps import bridge, bridge_event
@@ -52,6 +52,7 @@ def backtest(
     stream: Stream,
     targets: Sequence[str],
     *,
+    ahead: Sequence[tuple[Sequence[int], Sequence[float]]] = (),
     seed: int,
     clock: Callable[[], float],
     first_row: int = 0,
@@ -59,12 +60,15 @@ def backtest(
 ) -> Result:
     """Feed the rows, whose values are the targets' followed by the covariates', and score what is forecast.
 
-    Each target is a series of its own; the covariates are inputs to each. Forecasts for rows before `first_row` are
-    learned from, but not scored. `clock` times the engine alone, kernels compiled.
+    Each target is a series of its own; the covariates are inputs to each. `ahead`: times and values of each of the
+    stream's covariates that are known ahead, all of them from the beginning on. Forecasts for rows before `first_row`
+    are learned from, but not scored. `clock` times the engine alone, kernels compiled.
     """
     streams = {name: stream.model_copy(update={"name": name}) for name in targets}
     engine = Engine(tuple(streams.values()), seed=seed, max_series=len(targets))
     engine.warm_up()
+    for name in targets:
+        engine.feed(Known(name, n, (), 0, tuple(times), tuple(values)) for n, (times, values) in enumerate(ahead))
     ledgers = {name: _Ledger(own, rivals or {}, first_row) for name, own in streams.items()}
     discarded: Counter[str] = Counter()
     first_problem = ""

@@ -66,9 +66,23 @@ class Observation(NamedTuple):
     series: str
     stream: str  # the configured stream's name, placeholders and all
     time_ns: int
-    values: tuple[float, ...]  # the target first, then its covariates, in the order of the configuration
+    values: tuple[float, ...]  # the target first, then the covariates of the same message, in the configuration's order
     position: int = 0
     received_ns: int = 0  # 0: no clock beside the event time, as in recorded data
+
+
+class Known(NamedTuple):
+    """What one message says of one covariate: a value at its time, or values for times to come; NaN is missing."""
+
+    stream: str
+    covariate: int  # which of the stream's
+    key: tuple[str, ...]  # the values of the placeholders in its topic; (): it is of all the stream's series
+    since_ns: int  # when it came to be known: of a value, its own time
+    times_ns: tuple[int, ...]  # that the values are for, ascending, each once; of a value, its own time
+    values: tuple[float, ...]
+    position: int = 0
+    received_ns: int = 0
+    counts: bool = True  # False: its message says more, and is counted with that
 
 
 class Discarded(NamedTuple):
@@ -237,5 +251,5 @@ class Event(NamedTuple):
     strength: float  # of an anomaly: its digits of surprise over the limit at which it is told; NaN otherwise
 
 
-Input = Observation | Discarded | Tick
+Input = Observation | Known | Discarded | Tick
 Output = Forecast | Discarded | Opened | Changed | Event

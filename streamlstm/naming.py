@@ -11,7 +11,9 @@ LONGEST_NAME = 256  # bytes of UTF-8
 LONGEST_TOPIC = 65_535  # bytes of UTF-8
 RESERVED = "bridge"  # the first level of those topics of ours that belong to no series
 
-_STEP = re.compile(r'\.?"((?:[^"\\]|\\.)*)"|\[([0-9]{1,9})\]|\.?([^.\[\]"]+)')
+EACH = -1  # in a key path: not one element of an array but every one, one after the other
+
+_STEP = re.compile(r'\.?"((?:[^"\\]|\\.)*)"|\[([0-9]{0,9})\]|\.?([^.\[\]"]+)')
 
 
 def topic_filter(topic: str) -> str:
@@ -21,6 +23,16 @@ def topic_filter(topic: str) -> str:
     'zigbee2mqtt/+'
     """
     return "/".join("+" if PLACEHOLDER.search(level) else level for level in topic.split("/"))
+
+
+def as_regex(text: str) -> str:
+    """What a topic or a name with placeholders matches, each placeholder as a group.
+
+    It takes at least one character of its level, and as few as the text behind it allows.
+    """
+    # split() leaves fixed text at even places and placeholders at odd ones
+    parts = enumerate(PLACEHOLDER.split(text))
+    return "".join(f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in parts)
 
 
 def is_series_name(name: str) -> bool:
@@ -95,14 +107,18 @@ def url_problem(url: str) -> str:
     return ""
 
 
-def key_path(text: str) -> tuple[str | int, ...] | None:
+def key_path(text: str, *, many: bool = False) -> tuple[str | int, ...] | None:
     """Read a way into a document: `ENERGY.Power`, `$.a.b`, `items[0].v`, `"a.b".c`; `$` is all of it. None: unreadable.
+
+    many: a way to many fields, by at least one `[]` for each element of an array.
 
     >>> key_path('items[0]."per.cent"')
     ('items', 0, 'per.cent')
+    >>> key_path("hourly[].temp", many=True) == ("hourly", EACH, "temp")
+    True
     """
     rest = text.strip()
-    if rest == "$":
+    if rest == "$" and not many:
         return ()
     rooted = rest.startswith(("$.", "$["))
     place = 1 if rooted else 0
@@ -113,11 +129,22 @@ def key_path(text: str) -> tuple[str | int, ...] | None:
         if step is None or (dotted != (place > 0) and rest[place] != "["):
             return None
         quoted, index, plain = step.groups()
-        path.append(
-            int(index) if index is not None else plain if plain is not None else re.sub(r"\\(.)", r"\1", quoted)
-        )
+        if index is not None:
+            path.append(int(index) if index else EACH)
+        else:
+            path.append(plain if plain is not None else re.sub(r"\\(.)", r"\1", quoted))
         place = step.end()
-    return tuple(path) or None
+    return tuple(path) if path and (EACH in path) == many else None
+
+
+def sibling(path: tuple[str | int, ...], name: str) -> tuple[str | int, ...] | None:
+    """The way to the member of another name beside the one that a key path names last; None where it names none.
+
+    >>> sibling(("hourly", EACH, "temp"), "time") == ("hourly", EACH, "time")
+    True
+    """
+    place = max((n for n, key in enumerate(path) if isinstance(key, str)), default=None)
+    return None if place is None else (*path[:place], name, *path[place + 1 :])
 
 
 def _stray_braces(text: str) -> list[str]:

@@ -205,17 +205,25 @@ def _kind(annotation: Any) -> str:
 
 def _bare(annotation: Any) -> Any:
     """The type without notes and without None."""
+    inside = _inside(annotation)
+    return inside if inside is annotation else _bare(inside)
+
+
+def _inside(annotation: Any) -> Any:
+    """A type one layer down: without its notes, or without None."""
     if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+        return get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
-        annotation = next(part for part in get_args(annotation) if part is not type(None))
-        return _bare(annotation)
+        return next(part for part in get_args(annotation) if part is not type(None))
     return annotation
 
 
 def _notes(annotation: Any) -> list[Any]:
+    """The notes on a type, those of all layers, the outermost first."""
     notes = list(get_args(annotation)[1:]) if get_origin(annotation) is Annotated else []
-    return [inner for note in notes for inner in (note.metadata if isinstance(note, FieldInfo) else [note])]
+    inside = _inside(annotation)
+    found = [inner for note in notes for inner in (note.metadata if isinstance(note, FieldInfo) else [note])]
+    return found if inside is annotation else found + _notes(inside)
 
 
 def _range(notes: list[Any], text: Any) -> str:

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "streamlstm"
 
 # Which floor each room is on; a room imports only from lower floors, and within itself.
 FLOORS = {
-    "events": 0, "config": 0, "kernels": 0, "problems": 0, "units": 0, "naming": 0, "conflicts": 0,
+    "events": 0, "config": 0, "kernels": 0, "problems": 0, "units": 0, "naming": 0, "conflicts": 0, "sources": 0,
     "distribution": 1,
     "timeline": 1,
     "codec": 2, "model": 2,
@@ -29,8 +29,9 @@ ROOMS = {
 }  # fmt: skip
 
 BESIDE = {
-    "config": {"problems", "units", "naming", "conflicts"},
+    "config": {"problems", "units", "naming", "conflicts", "sources"},
     "problems": {"units"},
+    "sources": {"problems"},
     "conflicts": {"problems", "units", "naming", "config"},
 }  # the pages that word the settings
 
@@ -53,7 +54,7 @@ ONLY_IN = {
     "iotcore": set(),
     "prometheus_client": {"daemon.metrics", "daemon.app"},
 }
-OPENS_FILES = {"config", "cli_backtest", "cli_replay", "daemon.broker", "daemon.demo", "daemon.endpoint", "daemon.app"}
+OPENS_FILES = {"sources", "cli_backtest", "cli_replay", "daemon.broker", "daemon.demo", "daemon.endpoint", "daemon.app"}
 LONGEST = 450  # lines
 
 

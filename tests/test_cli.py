@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 from math import pi, sin
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from streamlstm import cli, cli_backtest
+from streamlstm.model.batch import Learner
 from tests.system.servers import Client, Mosquitto, until
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +141,25 @@ def test_rivals_of_river_stand_beside_when_asked_for(call, data, config):
     assert all(0 < mae < 50 for name in ("holtwinters", "snarimax") for mae in rivals[name].values())
 
 
+def test_a_column_that_is_known_ahead_goes_to_the_engine_at_the_times_of_the_leads(call, data, config, monkeypatch):
+    steps = []
+
+    def take(learner, taken):
+        steps.extend(taken)
+        return np.full((len(taken), learner.columns["all"].stop), np.nan)
+
+    monkeypatch.setattr(Learner, "take", take)
+    words = ("backtest", data, "--time", "time", "--target", "load", "--config", config, "--ahead", "temp")
+    code, _, _ = call(*words, "--json")
+    with data.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert code == 0
+    assert len(steps) == len(rows) == 200
+    for n, step in enumerate(steps[:-3]):
+        assert step.values == (float(rows[n]["load"]), float(rows[n + 1]["temp"]), float(rows[n + 3]["temp"]))
+    assert np.isnan(steps[-1].values[1:]).all()
+
+
 def test_a_bad_row_is_counted_and_the_first_is_shown(call, data, config):
     lines = data.read_text().splitlines()
     lines[100] = lines[100].replace("2026", "2O26")
@@ -164,6 +185,8 @@ def test_a_bad_row_is_counted_and_the_first_is_shown(call, data, config):
         (["--time", "time", "--target", "load", "--rival", "prophet"], 2, "need one of holtwinters, snarimax"),
         (["--time", "time", "--target", "load", "--from", "200"], 2, "the file has 200 rows"),
         (["--time", "time", "--target", "load", "--covariate", "load"], 2, "each column once"),
+        (["--time", "time", "--target", "load", "--ahead", "load"], 2, "each column once"),
+        (["--time", "time", "--target", "load", "--ahead", "none"], 1, "no column 'none'"),
         (["--time", "time", "--target", "load", "--config", "nowhere.toml"], 1, "nowhere.toml"),
     ],
 )
@@ -205,6 +228,26 @@ def test_a_good_config_is_told_its_size(call, config):
     sizes = json.loads(call("check-config", config, "--json")[1])
     assert sizes["problems"] == []
     assert sizes["bytes_per_series"]["load"] > 1000
+
+
+@pytest.mark.parametrize(
+    ("covariates", "told"),
+    [
+        ('{ topic = "a", value = "v" }', "1 covariate"),
+        ('{ topic = "a", value = "v", time = "t", known_ahead = true }', "1 covariate, one known ahead"),
+        (
+            '{ topic = "a", value = "v" }, { topic = "b", value = "v" }, '
+            '{ topic = "a", value = "v", time = "t", known_ahead = true }',
+            "3 covariates, one known ahead",
+        ),
+    ],
+)
+def test_the_covariates_of_a_config_are_counted(call, config, covariates, told):
+    text = config.read_text().replace('step = "1h"', f'step = "1h"\ncovariates = [{covariates}]')
+    config.write_text(text)
+    assert f"; {told}\n" in call("check-config", config)[1]
+    counted = json.loads(call("check-config", config, "--json")[1])["covariates"]["load"]
+    assert sum(counted.values()) == int(told[0])
 
 
 def test_every_problem_of_a_config_is_told_at_once(call, config):

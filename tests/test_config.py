@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamlstm.config import Config, Http, Limits, Model, Mqtt, Stream, config_hash, load
-from streamlstm.naming import is_series_name, key_path, reaches, topic_filter
+from streamlstm.codec.covariates import plan
+from streamlstm.config import Config, Covariate, Http, Limits, Model, Mqtt, Stream, config_hash, load
+from streamlstm.naming import EACH, is_series_name, key_path, reaches, topic_filter
 from streamlstm.problems import ConfigError
 from streamlstm.units import UNITS_NS, duration_ns, lead, size_bytes
 
@@ -86,6 +87,7 @@ def declared(section):
         ("[http]", ("http",), Http),
         ("[limits]", ("limits",), Limits),
         ("[[streams]]", ("streams", 0), Stream),
+        ("  [[streams.covariates]]", ("streams", 0, "covariates", 0), Covariate),
         ("  [streams.model]", ("streams", 0, "model"), Model),
     ],
 )
@@ -95,10 +97,10 @@ def test_the_example_names_every_setting_and_its_true_default(header, path, sect
     for key in path:
         table = table[key]
         values = values[key] if isinstance(key, int) else getattr(values, key)
-    optional = set(re.findall(r"^# (\w+) = ", text, re.MULTILINE))  # absent by default
+    optional = set(re.findall(r"^ *# (\w+) = ", text, re.MULTILINE))  # absent by default
     assert set(table) | (optional & set(section.model_fields)) == set(section.model_fields)
     for name, default in declared(section).items():
-        if name == "model":
+        if name in ("model", "covariates"):  # tables of their own
             continue
         line = line_of(name, header)
         if "no default" in line:
@@ -419,6 +421,91 @@ def test_leads_shorter_than_the_step_or_equal_in_steps_are_refused(problems):
     assert "same number of steps" in found
 
 
+# covariates
+
+
+def joined(*covariates, **settings):
+    """A stream with covariates, as inline tables."""
+    return stream(covariates=f"[{', '.join(f'{{ {one} }}' for one in covariates)}]", **settings)
+
+
+def test_covariates_are_counted_by_what_is_known_of_them(given_text):
+    (own,) = given_text(
+        joined(
+            "topic = 'weather/outside', value = 'temp'",
+            "topic = 'weather/forecast', values = 'hourly[].temp', times = 'hourly[].time', known_ahead = true",
+            "topic = 'tariff', value = 'price', time = 'from', known_ahead = true, hold = '1h'",
+            "topic = 'door', format = 'number', map = {open = 1, closed = 0}",
+            format="'json'",
+            value="['v', 'w']",
+        )
+    ).streams
+    assert (own.inputs, own.ahead) == (3, 2)
+    assert own.covariates[2].hold == H
+
+
+def test_the_times_of_values_that_are_known_ahead_stand_beside_them_unless_told_otherwise(given_text):
+    own = given_text(
+        joined(
+            "topic = 'weather/outside', value = 'temp'",
+            "topic = 'weather/forecast', values = 'hourly[].temp', known_ahead = true",
+        )
+    ).streams[0]
+    assert plan(own, own.covariates[1]).times == ("hourly", EACH, "time")
+    columns = own.covariates[1].model_copy(update={"values": 'h."temp.2m"[]'})
+    assert plan(own, columns).times == ("h", "time", EACH)
+
+
+AHEAD = "topic = 'w', known_ahead = true"
+
+
+@pytest.mark.parametrize(
+    ("covariate", "expected"),
+    [
+        ("topic = 'w'", "[0].value: missing; format 'json' needs the key path of the value"),
+        ("topic = 'w', value = 'a', valu = 'b'", "[0].valu: no such setting; did you mean 'value'?"),
+        ("topic = 'w/+', value = 'a'", "[0].topic = 'w/+': '+' and '#' would pour many topics into one series"),
+        ("topic = 'w/{a b}', value = 'a'", "[0].topic = 'w/{a b}': '{a b}' is no placeholder"),
+        ("topic = 'w/{room}', value = 'a'", "[0].topic = 'w/{room}': {room} is not in the stream's topic"),
+        ("topic = 'streamlstm/x/state', value = 'a'", "[0].topic = 'streamlstm/x/state': would bring back our own"),
+        ("topic = 'w', value = 'a[]'", "[0].value = 'a[]': 'a[]' is no key path"),
+        (f"{AHEAD}, values = 'a', times = 'b[]'", "[0].values = 'a': need a key path with [] for each element"),
+        (f"{AHEAD}", "[0].known_ahead = true: for which times? known_ahead needs values and times"),
+        (f"{AHEAD}, value = 'a'", "[0].known_ahead = true: for which times?"),
+        (f"{AHEAD}, time = 'a'", "[0].known_ahead = true: for which times?"),
+        (f"{AHEAD}, values = '[][1]'", "[0].times: missing; need it where 'time' has no key"),
+        (f"{AHEAD}, times = 'a[]'", "[0].values: missing; need it beside times"),
+        (f"{AHEAD}, value = 'a', values = 'a[]', times = 'b[]'", "[0].values = 'a[]': need either value (one a"),
+        (f"{AHEAD}, values = 'a[]', times = 'b[]', time = 'c'", "[0].time = 'c': the values have times; is it issued"),
+        (f"{AHEAD}, format = 'number'", "[0].known_ahead = true: a bare number does not say for when it is"),
+        ("topic = 'w', values = 'a[]', times = 'b[]'", "[0].values = 'a[]': many values are for times to come; need"),
+        ("topic = 'w', value = 'a', times = 'b[]'", "[0].times = 'b[]': many values are for times to come; need"),
+        ("topic = 'w', format = 'number', value = 'a'", "[0].value = 'a': format 'number' is a bare number"),
+        ("topic = 'w', value = 'a', issued = 'b'", "[0].issued = 'b': is for what is known ahead; need"),
+        ("topic = 'w', value = 'a', hold = '1h'", "[0].hold = '1h': is for what is known ahead"),
+        ("topic = 'w', value = 'a', hold = '0s'", "[0].hold = '0s': need a duration"),
+    ],
+)
+def test_what_is_wrong_with_a_covariate_is_said_with_its_place(problems, covariate, expected):
+    (found,) = problems(joined(covariate))
+    assert found.startswith(f"streams.power.covariates{expected}")
+
+
+def test_a_covariate_that_stands_twice_is_pointed_out(problems):
+    one = "topic = 'w', value = 'a'"
+    assert problems(joined(one, "topic = 'w', value = 'b'", one)) == [
+        "streams.power.covariates[2]: stands twice; need it once"
+    ]
+
+
+def test_a_covariate_of_some_series_needs_names_that_can_be_taken_apart(problems, given_text):
+    one = "topic = 'w/{a}', value = 'v'"
+    (found,) = problems(joined(one, name="'{a}.{b}'", topic="'x/{a}/{b}'"))
+    assert "need a '/' between the placeholders of the stream's name" in found
+    assert given_text(joined(one, name="'{a}/{b}'", topic="'x/{a}/{b}'"))
+    assert given_text(joined("topic = 'w', value = 'v'", name="'{a}.{b}'", topic="'x/{a}/{b}'"))
+
+
 levels = st.sampled_from(["a", "b", "streamlstm", "{x}", "p{x}"])
 
 
@@ -445,8 +532,9 @@ def test_a_name_of_a_series_is_one_that_can_be_sent(name):
 
 @given(st.text(max_size=20) | st.text(alphabet='ab.[]"0$ ', max_size=12))
 def test_any_text_is_a_key_path_or_none(text):
-    path = key_path(text)
-    assert path is None or all(isinstance(key, str | int) for key in path)
+    path, paths = key_path(text), key_path(text, many=True)
+    assert path is None or (all(isinstance(key, str | int) for key in path) and EACH not in path)
+    assert paths is None or (path is None and EACH in paths)
 
 
 @given(st.lists(st.text("ab.c[]\"' :é", min_size=1, max_size=4) | st.integers(0, 99), min_size=1, max_size=4))

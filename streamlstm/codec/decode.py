@@ -1,18 +1,22 @@
-"""One message in, one observation out, or the reason why not. Never a raise, whatever the bytes are."""
+"""One message in, one observation out, or the reason why not; and beside it what it says as a covariate.
+
+Never a raise, whatever the bytes are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from streamlstm.codec import covariates
 from streamlstm.codec.document import Path, lookup, parse
-from streamlstm.codec.topics import Router
-from streamlstm.codec.values import Unreadable, bounded, number, shown, time_ns
+from streamlstm.codec.topics import Beside, Router
+from streamlstm.codec.values import Unreadable, counted, from_text, number, shown, time_ns
 from streamlstm.config import Stream
-from streamlstm.events import SECOND_NS, Arrival, Discarded, Observation, Reason
+from streamlstm.events import SECOND_NS, Arrival, Discarded, Input, Known, Observation, Reason
 from streamlstm.naming import key_path
 
 __all__ = ["Decoder", "Unreadable", "number", "time_ns"]
@@ -42,9 +46,39 @@ class Decoder:
         self.router = Router(streams, base)
         self.payload_limit = payload_limit
         self._plans = {stream.name: _plan(stream) for stream in streams}
+        self._beside = {(s.name, n): covariates.plan(s, one) for s in streams for n, one in enumerate(s.covariates)}
+
+    def inputs(self, arrivals: Iterable[Arrival]) -> list[Input]:
+        """All that messages say, in order; of one message, what it says as a covariate first.
+
+        However much that is, it counts once: for its own series, or else as a covariate, or else for the first reason
+        why it is none.
+        """
+        if not self._beside:
+            return [self.decode(arrival) for arrival in arrivals]
+        return [item for arrival in arrivals for item in self._all(arrival)]
+
+    def _all(self, arrival: Arrival) -> list[Input]:
+        beside = self.router.beside(arrival.topic)
+        if not beside:
+            return [self.decode(arrival)]
+        own = [] if self.router.match(arrival.topic) is Reason.UNKNOWN_TOPIC else [self.decode(arrival)]
+        said = self._covariates(arrival, beside)
+        taken = [one for one in said if isinstance(one, Known)]
+        if not taken and not own:
+            return [Discarded("", arrival.received_ns, *one) for one in said[:1] if isinstance(one, Unreadable)]
+        return [*[one._replace(counts=not own and n == 0) for n, one in enumerate(taken)], *own]
+
+    def _covariates(self, arrival: Arrival, beside: Sequence[Beside]) -> list[Known | Unreadable]:
+        size = len(arrival.payload)
+        if size > self.payload_limit:
+            return [Unreadable(Reason.OVERSIZED, f"{size} bytes; limits.payload is {self.payload_limit}")]
+        plans = [self._beside[one.stream, one.covariate] for one in beside]
+        document = parse(arrival.payload) if any(plan.is_json for plan in plans) else None
+        return [covariates.read(arrival, document, plan, one) for plan, one in zip(plans, beside, strict=True)]
 
     def decode(self, arrival: Arrival) -> Observation | Discarded:
-        """What the message says, at its own time or else at that of its arrival."""
+        """What the message says of its own series, at its own time or else at that of its arrival."""
         route = self.router.match(arrival.topic)
         if isinstance(route, Reason):
             return Discarded("", arrival.received_ns, route, f"topic {shown(arrival.topic)}")
@@ -62,7 +96,7 @@ class Decoder:
         document = parse(payload) if plan.is_json else None
         if isinstance(document, Unreadable):
             return document
-        target = _value(lookup(document, plan.target), plan.words) if plan.is_json else _text(payload, plan.words)
+        target = counted(lookup(document, plan.target), plan.words) if plan.is_json else from_text(payload, plan.words)
         if isinstance(target, Unreadable):
             return target
         if plan.bounds and not plan.bounds[0] <= target <= plan.bounds[1] and target == target:
@@ -105,36 +139,7 @@ def _path(text: str) -> Path:
     return path
 
 
-def _text(payload: bytes, words: Mapping[str, float]) -> float | Unreadable:
-    """A bare number, or a word of the map."""
-    try:
-        text = payload.decode().strip()
-    except UnicodeDecodeError as error:
-        return Unreadable(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: need a number as text")
-    return bounded(words[text]) if text in words else number(text)
-
-
-def _value(found: Any, words: Mapping[str, float]) -> float | Unreadable:
-    """What a JSON value counts as. true is not 1 unless the map says so: that would hide mistakes."""
-    kind = type(found)
-    if kind is float or kind is int:
-        return bounded(float(found))
-    if kind is str:
-        text = found.strip()
-        return bounded(words[text]) if text in words else number(text)
-    if kind is bool:
-        word = "true" if found else "false"
-        if word in words:
-            return bounded(words[word])
-        return Unreadable(Reason.WRONG_TYPE, f"{word}: need a number, or map = {{true = 1, false = 0}}")
-    if found is None:
-        return nan
-    if kind is Unreadable:
-        return found
-    return Unreadable(Reason.WRONG_TYPE, f"{shown(found)}: need a number")
-
-
 def _covariate(found: Any, words: Mapping[str, float]) -> float:
     """Covariates help where they can be read, and are missing where not."""
-    value = _value(found, words)
+    value = counted(found, words)
     return nan if isinstance(value, Unreadable) else value

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from streamlstm.codec.values import Unreadable, shown
 from streamlstm.events import Reason
+from streamlstm.naming import EACH
 
 DEEPEST = 32  # levels of nesting
 _NESTING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)  # an open string runs to the end: linear
@@ -49,6 +50,31 @@ def lookup(document: Any, path: Path) -> Any | Unreadable:
         else:
             return Unreadable(Reason.MISSING_FIELD, f"no {written(path)}: no {shown(key)} in {shown(found)}")
     return found
+
+
+def each(document: Any, path: Path, most: int) -> list[Any | Unreadable] | Unreadable:
+    """Follow a key path through every element of the arrays on its way, in order; `most` ends at most.
+
+    An element that the way does not lead on from is answered in its place.
+
+    >>> each({"hourly": [{"temp": 3}, {"temp": 4}]}, ("hourly", EACH, "temp"), 10)
+    [3, 4]
+    """
+    ends = [document]
+    while EACH in path:
+        cut = path.index(EACH)
+        arrays = [lookup(end, path[:cut]) for end in ends]
+        path = path[cut + 1 :]
+        ends = []
+        for array in arrays:
+            if isinstance(array, Unreadable):
+                return array
+            if type(array) is not list:
+                return Unreadable(Reason.MISSING_FIELD, f"{shown(array)} where an array should be")
+            if len(ends) + len(array) > most:
+                return Unreadable(Reason.OVERSIZED, f"{len(ends) + len(array)} values or more: need at most {most}")
+            ends += array
+    return [lookup(end, path) for end in ends]
 
 
 def written(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from streamlstm.config import Stream
 from streamlstm.events import Reason
-from streamlstm.naming import PLACEHOLDER, RESERVED, is_series_name, topic_filter
+from streamlstm.naming import PLACEHOLDER, RESERVED, as_regex, is_series_name, topic_filter
 
 _REMEMBERED = 32_768  # topics
 _LONGEST_REMEMBERED = 512  # characters; MQTT allows 65,535, and a flood of those must not fill the memory
@@ -22,15 +22,42 @@ class Route(NamedTuple):
     series: str
 
 
+class Beside(NamedTuple):
+    """Where a topic leads as a covariate."""
+
+    stream: str
+    covariate: int  # which of the stream's
+    key: tuple[str, ...]  # the values of its placeholders, in the order of its topic
+
+
 class Router:
-    """Tell the stream and the series of a topic. Where several streams match, the first one configured takes it."""
+    """Tell what a topic is to which stream. One series takes it: of several streams that match, that of the first one
+    configured. As a covariate it serves all that name it."""
 
     def __init__(self, streams: Sequence[Stream], base: str) -> None:
         self.base = base
-        self.filters = tuple(dict.fromkeys(topic_filter(stream.topic) for stream in streams))
+        covariates = [one for stream in streams for one in stream.covariates]
+        listened = dict.fromkeys(map(topic_filter, [*[s.topic for s in streams], *[one.topic for one in covariates]]))
+        # where two filters match, a broker may send a message twice
+        self.filters = tuple(one for one in listened if not any(_covers(other, one) for other in listened))
+        # What the broker keeps for a covariate is welcome again and again if it says when it is from.
+        timed = [topic_filter(one.topic) for one in covariates if one.known_ahead or one.time is not None]
+        self.fresh = {*timed} & {*self.filters} - {topic_filter(stream.topic) for stream in streams}
         self._patterns = [(stream, _pattern(stream.topic), PLACEHOLDER.split(stream.name)) for stream in streams]
         # Remembered, 0.1 µs instead of 1 to 3 µs a topic, more with many streams.
         self._remembered = lru_cache(_REMEMBERED)(self._find)
+        self._covariates = [
+            (stream.name, place, _pattern(one.topic), PLACEHOLDER.findall(one.topic))
+            for stream in streams
+            for place, one in enumerate(stream.covariates)
+        ]
+        self._remembered_beside = lru_cache(_REMEMBERED)(self._find_beside)
+
+    def beside(self, topic: str) -> tuple[Beside, ...]:
+        """All covariates that a topic serves."""
+        if not self._covariates:
+            return ()
+        return self._remembered_beside(topic) if len(topic) <= _LONGEST_REMEMBERED else self._find_beside(topic)
 
     def match(self, topic: str) -> Route | Reason:
         """UNKNOWN_TOPIC where no stream is meant; BAD_NAME where one is, but the series cannot be called so."""
@@ -45,6 +72,17 @@ class Router:
                 series = "".join(found[part] if place % 2 else part for place, part in enumerate(name))
                 return Route(stream, series) if is_series_name(series) else Reason.BAD_NAME
         return Reason.UNKNOWN_TOPIC
+
+    def _find_beside(self, topic: str) -> tuple[Beside, ...]:
+        if topic.startswith(f"{self.base}/"):
+            return ()
+        found = []
+        for stream, place, pattern, names in self._covariates:
+            if match := pattern.fullmatch(topic):
+                key = tuple(match[name] for name in names)
+                if is_series_name("/".join(("-", *key))):  # else no series has such a part
+                    found.append(Beside(stream, place, key))
+        return tuple(found)
 
 
 def bridge_state(base: str) -> str:
@@ -82,11 +120,14 @@ def availability(base: str, series: str) -> str:
     return f"{base}/{series}/availability"
 
 
-def _pattern(topic: str) -> re.Pattern[str]:
-    """A placeholder takes at least one character of its level, and as few as the text behind it allows.
+def _covers(one: str, other: str) -> bool:
+    """Whether one filter matches all that another one does, and more."""
+    levels, theirs = one.split("/"), other.split("/")
+    if one == other or len(levels) != len(theirs) or (theirs[0].startswith("$") and levels[0] == "+"):
+        return False
+    return all(level in ("+", their) for level, their in zip(levels, theirs, strict=True))
 
-    A topic that begins with $ belongs to the broker, and no wildcard matches that, so no placeholder does either.
-    """
-    parts = PLACEHOLDER.split(topic)
-    fixed = [f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)]
-    return re.compile(("" if parts[0] else r"(?!\$)") + "".join(fixed), re.DOTALL)
+
+def _pattern(topic: str) -> re.Pattern[str]:
+    """A topic that begins with $ belongs to the broker, and no wildcard matches that, so no placeholder does either."""
+    return re.compile((r"(?!\$)" if PLACEHOLDER.match(topic) else "") + as_regex(topic), re.DOTALL)

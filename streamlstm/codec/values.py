@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isnan, nan
 from typing import Any, NamedTuple
@@ -47,6 +48,36 @@ def number(text: str) -> float | Unreadable:
     if text.lower() in MISSING:
         return nan
     return Unreadable(Reason.WRONG_TYPE, f"{shown(text)}: need a number such as 20.5")
+
+
+def counted(found: Any, words: Mapping[str, float]) -> float | Unreadable:
+    """What a JSON value counts as. true is not 1 unless the map says so: that would hide mistakes."""
+    kind = type(found)
+    if kind is float or kind is int:
+        return bounded(float(found))
+    if kind is str:
+        text = found.strip()
+        return bounded(words[text]) if text in words else number(text)
+    if kind is bool:
+        word = "true" if found else "false"
+        if word in words:
+            return bounded(words[word])
+        return Unreadable(Reason.WRONG_TYPE, f"{word}: need a number, or map = {{true = 1, false = 0}}")
+    if found is None:
+        return nan
+    if kind is Unreadable:
+        read: Unreadable = found
+        return read
+    return Unreadable(Reason.WRONG_TYPE, f"{shown(found)}: need a number")
+
+
+def from_text(payload: bytes, words: Mapping[str, float]) -> float | Unreadable:
+    """A bare number, or a word of the map."""
+    try:
+        text = payload.decode().strip()
+    except UnicodeDecodeError as error:
+        return Unreadable(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: need a number as text")
+    return bounded(words[text]) if text in words else number(text)
 
 
 def bounded(value: float) -> float | Unreadable:

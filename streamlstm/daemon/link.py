@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from streamlstm.codec import topics
 from streamlstm.config import Mqtt
@@ -34,12 +34,14 @@ class Link:
         settings: Mqtt,
         filters: Sequence[str],
         *,
+        fresh: Collection[str] = (),
         clock: Callable[[], int] = time.time_ns,
         payload_limit: int = 2**20,
         backoff: Callable[[], Backoff] = Backoff,
         announces: bool = True,
     ) -> None:
-        """`announces`: say online and offline on the topic of our state."""
+        """`fresh`: filters whose retained messages are wanted at every connection. `announces`: say online and offline
+        on the topic of our state."""
         self._clock = clock
         self._payload_limit = payload_limit
         self._state_topic = topics.bridge_state(settings.base) if announces else ""
@@ -49,7 +51,9 @@ class Link:
             settings, f"{settings.client_id}-out" if filters else settings.client_id, will=will, backoff=backoff()
         )
         if filters:
-            self._in = Session(settings, settings.client_id, filters, receive=self._receive, backoff=backoff())
+            self._in = Session(
+                settings, settings.client_id, filters, fresh=fresh, receive=self._receive, backoff=backoff()
+            )
         self._sessions = tuple(dict.fromkeys((self._in, self._out)))
         # A quarter: with paho's own pace for pings that stays within the one and a half keepalives a broker waits.
         self._inbox = Inbox(settings.inbox, patience_s=self._in.keepalive_s / 4)

@@ -93,11 +93,13 @@ def _observations(status: Status) -> Iterator[Metric]:
     outcomes = CounterMetricFamily(
         "streamlstm_observations",
         "What became of the observations: learned from; gathered into a step of a coarser grid, which is then learned "
-        "from; missing (the reading said that there is no value); quarantined (not believed); discarded.",
+        "from; joined (of a covariate); missing (the reading said that there is no value); quarantined (not believed); "
+        "discarded.",
         labels=["outcome"],
     )
     outcomes.add_metric(["learned"], report.learned)
     outcomes.add_metric(["gathered"], report.gathered)
+    outcomes.add_metric(["joined"], report.joined)
     outcomes.add_metric(["missing"], report.missing)
     outcomes.add_metric(["quarantined"], report.quarantined)
     outcomes.add_metric(["discarded"], sum(report.discarded.values()))

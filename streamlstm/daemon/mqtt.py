@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -51,11 +51,13 @@ class Session:
         client_id: str,
         filters: Sequence[str] = (),
         *,
+        fresh: Collection[str] = (),
         receive: Receive | None = None,
         will: tuple[str, str] | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        """`will`: topic and payload that the broker publishes, retained, when we vanish."""
+        """fresh: those filters whose retained messages are wanted at every connection. will: topic and payload that the
+        broker publishes, retained, when we vanish."""
         self.endpoint = endpoint.parse(settings.url)
         self.keepalive_s = max(1, settings.keepalive // SECOND_NS)
         self.epoch = 0  # of the connection that stands, counted from 1; 0: none
@@ -66,6 +68,7 @@ class Session:
         self._settings = settings
         self._client_id = client_id
         self._filters = list(filters)
+        self._fresh = frozenset(fresh)
         self._receive = receive
         self._backoff = backoff or Backoff()
 
@@ -236,8 +239,9 @@ class Session:
     def _subscriptions(self) -> list[Any]:
         if not self._is_v5:
             return [(each, 1) for each in self._filters]
-        # retained messages only where the subscription is new; QoS 2 with manual acknowledgement would lose some
-        return [(each, SubscribeOptions(qos=1, retainHandling=1)) for each in self._filters]
+        # Retained messages only where the subscription is new, or where they are state that we may have missed. QoS 2
+        # with manual acknowledgement would lose some.
+        return [(each, SubscribeOptions(qos=1, retainHandling=int(each not in self._fresh))) for each in self._filters]
 
     def _on_subscribe(self, _client: paho.Client, _user: Any, _mid: int, codes: Any, _properties: Any) -> None:
         refused = [f"'{each}': {code}" for each, code in zip(self._filters, codes, strict=False) if code.is_failure]

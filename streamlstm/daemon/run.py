@@ -92,7 +92,9 @@ class Daemon:
             log.info("event=listening address=%s", server.address)
             self._engine.warm_up()
             gc.freeze()  # what is there by now stays: no collection need look at it again
-            link = Link(mqtt, self._decoder.router.filters, clock=self._clock, payload_limit=self.config.limits.payload)
+            router = self._decoder.router
+            limit = self.config.limits.payload
+            link = Link(mqtt, router.filters, fresh=router.fresh, clock=self._clock, payload_limit=limit)
             publisher = Publisher(link, self.config, self.history)
             open_things.callback(self._say_goodbye, link, publisher)
             link.start()
@@ -111,7 +113,7 @@ class Daemon:
                 self._tell(link, publisher, now_ns)
 
     def _learn(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
-        inputs = [self._decoder.decode(message.arrival) for message in messages]
+        inputs = self._decoder.inputs(message.arrival for message in messages)
         began_s = time.perf_counter()
         outputs = self._engine.feed(inputs)
         self._learning.add(time.perf_counter() - began_s)

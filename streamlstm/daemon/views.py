@@ -41,6 +41,7 @@ def overview(status: Status) -> dict[str, Any]:
         "lag_s": status.lag_s,
         "learned": report.learned,
         "gathered": report.gathered,
+        "joined": report.joined,
         "missing": report.missing,
         "quarantined": report.quarantined,
         "held": report.held,

@@ -29,7 +29,7 @@ class Step(NamedTuple):
     turn_by_ns: int  # and by how much
     missed: int
     reset: bool
-    values: tuple[float, ...]
+    values: tuple[float, ...]  # as `timeline.join.Join.values` puts them
     position: int
 
 
@@ -46,6 +46,7 @@ class Learner:
             layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), self.columns, SOURCES
         )
         self.most_walked = min(MOST_WALKED, layout.memory // 2)
+        self._given = 1 + 2 * stream.inputs + stream.ahead * len(stream.leads)  # values of a step
         self._plan = layout.plan(stream)
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
@@ -109,7 +110,8 @@ class Learner:
             np.ascontiguousarray(_whole(times).reshape(4, size).T),
             _whole(missed),
             np.array(reset, np.bool_),
-            np.array(values, np.float64).reshape(size, 1 + self.layout.inputs),
+            # cut to what the model takes today: without the covariates' ages, and what is known ahead
+            np.ascontiguousarray(np.array(values, np.float64).reshape(size, self._given)[:, : 1 + self.layout.inputs]),
             _whole(positions),
             out,
         )

@@ -82,8 +82,12 @@ class Steps:
 
     def _open(self, time_ns: int) -> None:
         self._begin_ns = self._start_of(time_ns)
-        self._end_ns = self._start_of(self._begin_ns + self.step_ns + self.step_ns // 2)
+        self._end_ns = self.end_of(self._begin_ns)
         self._from_ns = self._begin_ns
+
+    def end_of(self, begin_ns: int) -> int:
+        """Where a step ends: the next begins. Not all days are of one length."""
+        return self._start_of(begin_ns + self.step_ns + self.step_ns // 2)
 
     def _start_of(self, time_ns: int) -> int:
         """Where the step begins that a time falls in."""

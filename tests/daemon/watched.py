@@ -129,6 +129,7 @@ def status(series: Iterable[SeriesReport] = (), *, time_ns: int, **other: Any) -
         report=Report(
             learned=learned,
             gathered=0,
+            joined=0,
             missing=0,
             quarantined=0,
             held=0,

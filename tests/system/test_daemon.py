@@ -80,7 +80,8 @@ def reading(n: int, value: object, **more: object) -> str:
 
 def total(daemon: Daemon) -> int:
     report = daemon.status().report
-    return report.learned + report.missing + report.quarantined + report.held + sum(report.discarded.values())
+    counted = report.learned + report.joined + report.missing + report.quarantined + report.held
+    return counted + sum(report.discarded.values())
 
 
 def answer(address: str) -> int:
@@ -223,6 +224,26 @@ def test_what_the_broker_kept_is_not_learned_unless_told_to(tmp_path):
             report = daemon.status().report
             assert dict(report.discarded) == {"retained": 1}
             assert [series.series for series in report.series] == ["old"]
+
+
+def test_what_the_broker_keeps_for_a_covariate_is_state_and_comes_again_after_a_restart(tmp_path):
+    plain = PLAIN | {
+        "covariates": [
+            {"topic": "holidays", "value": "off", "time": "day", "known_ahead": True, "map": {"true": 1}},
+            {"topic": "tariff", "values": "price[]", "times": "from[]", "known_ahead": True},
+        ]
+    }
+    with Mosquitto(tmp_path) as server, Client(server.url) as sensor:
+        sensor.send("holidays", '{"off": true, "day": "2026-12-25"}', retain=True).wait_for_publish(10)
+        sensor.send("tariff", '{"from": [5, 6], "price": [1, 2]}', retain=True).wait_for_publish(10)
+        for _ in range(2):
+            with running(config(server.url, plain)) as daemon:
+                until(lambda: total(daemon) == 2)
+                sensor.send("in/plain", "1")
+                until(lambda: total(daemon) == 3)
+                report = daemon.status().report
+                assert (report.joined, report.learned, dict(report.discarded)) == (2, 1, {})
+                assert daemon.status().connection.received == 3
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])

@@ -18,7 +18,7 @@ export function showHeader(status) {
       "learned from",
       count(status.learned),
       "observations",
-      `of ${count(status.received)} messages received since ${moment(status.started_ms)}; ${status.gathered ? `${count(status.gathered)} gathered into steps, ` : ""}${count(status.missing)} said "no value", ${status.quarantined ? `${count(status.quarantined)} were not believed, ` : ""}${count(status.held)} wait`,
+      `of ${count(status.received)} messages received since ${moment(status.started_ms)}; ${status.gathered ? `${count(status.gathered)} gathered into steps, ` : ""}${status.joined ? `${count(status.joined)} joined as covariates, ` : ""}${count(status.missing)} said "no value", ${status.quarantined ? `${count(status.quarantined)} were not believed, ` : ""}${count(status.held)} wait`,
     ],
     [
       "not learned from",

@@ -1,0 +1,128 @@
+"""A covariate's message: one value at its time, or many for times to come. What comes of them is `timeline.join`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from streamlstm.codec.document import Path, each, lookup
+from streamlstm.codec.topics import Beside
+from streamlstm.codec.values import Unreadable, counted, from_text, time_ns
+from streamlstm.config import Covariate, Stream
+from streamlstm.events import SECOND_NS, Arrival, Known, Reason
+from streamlstm.naming import key_path, sibling
+
+Series = tuple[tuple[int, ...], tuple[float, ...]]  # times, values
+
+MOST = 10_000  # values of one message: as many as a lead may have steps
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A covariate's settings, made ready for many messages."""
+
+    is_json: bool
+    is_ahead: bool
+    value: Path
+    time: Path | None
+    values: Path | None
+    times: Path
+    issued: Path | None
+    time_format: str
+    zone: ZoneInfo
+    words: Mapping[str, float]
+    future_ns: int
+
+
+def plan(stream: Stream, covariate: Covariate) -> Plan:
+    """Read the key paths once."""
+    values = _path(covariate.values)
+    return Plan(
+        is_json=covariate.format == "json",
+        is_ahead=covariate.known_ahead,
+        value=_path(covariate.value) or (),
+        time=_path(covariate.time),
+        values=values,
+        times=_path(covariate.times) or sibling(values or (), "time") or (),
+        issued=_path(covariate.issued),
+        time_format=covariate.time_format,
+        zone=ZoneInfo(stream.timezone),
+        words=covariate.map,
+        future_ns=stream.future,
+    )
+
+
+def read(arrival: Arrival, document: Any, plan: Plan, beside: Beside) -> Known | Unreadable:
+    """What a message says of a covariate. document: its payload as `document.parse` has it, for those in JSON."""
+    if plan.is_json and isinstance(document, Unreadable):
+        return document
+    since = _since(arrival.received_ns, document, plan)
+    if isinstance(since, Unreadable):
+        return since
+    found = _many(document, plan.values, plan) if plan.values is not None else _one(arrival, document, since, plan)
+    if isinstance(found, Unreadable):
+        return found
+    return Known(*beside, since, *found, arrival.position, arrival.received_ns)
+
+
+def _since(received_ns: int, document: Any, plan: Plan) -> int | Unreadable:
+    """Since when it is known: as the message says, or else since its arrival."""
+    path = plan.issued if plan.is_ahead else plan.time
+    since = received_ns if path is None else _time(document, path, plan)
+    if not isinstance(since, Unreadable) and since > received_ns + plan.future_ns and received_ns > 0:
+        ahead, allowed = (since - received_ns) / SECOND_NS, plan.future_ns / SECOND_NS
+        return Unreadable(Reason.FUTURE, f"{ahead:g} s ahead of its arrival; future allows {allowed:g} s")
+    return since
+
+
+def _one(arrival: Arrival, document: Any, since_ns: int, plan: Plan) -> Series | Unreadable:
+    """One value, at the time it is for."""
+    found = (
+        counted(lookup(document, plan.value), plan.words) if plan.is_json else from_text(arrival.payload, plan.words)
+    )
+    if isinstance(found, Unreadable):
+        return found
+    at = _time(document, plan.time, plan) if plan.is_ahead and plan.time is not None else since_ns
+    return at if isinstance(at, Unreadable) else ((at,), (found,))
+
+
+def _many(document: Any, path: Path, plan: Plan) -> Series | Unreadable:
+    """Values with the times they are for, ascending. Where a time stands twice, the last of its values is the one."""
+    found, given = each(document, path, MOST), each(document, plan.times, MOST)
+    if isinstance(found, Unreadable):
+        return found
+    if isinstance(given, Unreadable):
+        return given
+    if len(found) != len(given) or not found:
+        return Unreadable(Reason.MALFORMED, f"{len(found)} values and {len(given)} times: need one for each, and some")
+    at: dict[int, float] = {}
+    unreadable = []
+    for raw, raw_time in zip(found, given, strict=True):
+        time = raw_time if isinstance(raw_time, Unreadable) else time_ns(raw_time, plan.time_format, plan.zone)
+        if isinstance(time, Unreadable):
+            return time
+        value = counted(raw, plan.words)
+        if isinstance(value, Unreadable):
+            unreadable.append(value)
+            value = nan
+        at[time] = value
+    if len(unreadable) == len(found):
+        return unreadable[0]
+    times = sorted(at)
+    return tuple(times), tuple(at[time] for time in times)
+
+
+def _time(document: Any, path: Path, plan: Plan) -> int | Unreadable:
+    found = lookup(document, path)
+    return found if isinstance(found, Unreadable) else time_ns(found, plan.time_format, plan.zone)
+
+
+def _path(text: str | None) -> Path | None:
+    """A key path that has passed the configuration's own check."""
+    if text is None:
+        return None
+    found = key_path(text)
+    return key_path(text, many=True) if found is None else found

@@ -1,0 +1,85 @@
+"""What else was known about a series when it was observed: the newest values of its covariates, and those known ahead.
+
+All is as of a time: that of the observation, or the end of the step that its readings were gathered into. A value
+counts from its own time on. What is known ahead counts from when it was issued, or else from its arrival; a correction
+goes before what it corrects from then on and not earlier. And whatever its times are, nothing counts before the host
+has fed it. So a reading that waited is joined with what was known at its time, and the same messages in the same
+order, live or from a record, give the same inputs. What is kept of one covariate, and how long, is in `known`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from streamlstm.config import Stream
+from streamlstm.events import Known
+from streamlstm.naming import PLACEHOLDER, as_regex
+from streamlstm.timeline.known import Past, Schedule, Vintages
+
+Ahead = Vintages | Schedule
+
+
+class Joins:
+    """What is known of all covariates of one stream. most: of single ones, whatever the topics are."""
+
+    def __init__(self, stream: Stream, most: int) -> None:
+        self._own = max(0, len(stream.value) - 1)
+        self._covariates = stream.covariates
+        self._keys = [PLACEHOLDER.findall(one.topic) for one in stream.covariates]
+        self._name = re.compile(as_regex(stream.name), re.DOTALL)
+        self._most = most
+        self._known: dict[tuple[int, tuple[str, ...]], Past | Ahead] = {}
+
+    def take(self, known: Known) -> bool:
+        """Take what a message says; False where it is of one covariate too many."""
+        name = (known.covariate, known.key)
+        if name not in self._known and len(self._known) >= self._most:
+            return False
+        self._of(*name).take(known)
+        return True
+
+    def join(self, series: str) -> Join:
+        """What is joined to one series."""
+        parts = self._name.fullmatch(series)
+        found = []
+        for place, names in enumerate(self._keys):
+            assert parts or not names, f"{series!r} is no name of this stream"
+            found.append(self._of(place, tuple(parts[name] for name in names) if parts else ()))
+        past = [one for one in found if isinstance(one, Past)]
+        return Join(self._own, past, [one for one in found if not isinstance(one, Past)])
+
+    def _of(self, place: int, key: tuple[str, ...]) -> Past | Ahead:
+        known = self._known.get((place, key))
+        if known is None:
+            one = self._covariates[place]
+            if one.known_ahead:
+                known = Vintages(one.hold) if one.values is not None else Schedule(one.hold)
+            else:
+                known = Past()
+            self._known[place, key] = known
+        return known
+
+
+class Join:
+    """One series' covariates: `own` come with its observations, the others are looked up as of a time."""
+
+    def __init__(self, own: int, past: Sequence[Past], ahead: Sequence[Ahead]) -> None:
+        self._ages = (0.0,) * own
+        self._past = past
+        self._ahead = ahead
+
+    def values(
+        self, values: tuple[float, ...], origin_ns: int, as_of_ns: int, step_ns: int, leads: Sequence[int]
+    ) -> tuple[float, ...]:
+        """The target; C covariates, the observation's own first; their C ages in steps; and for each that is known
+        ahead its values for the times of all leads. An unknown value is NaN, and its age zero."""
+        joined = [one.at(as_of_ns) for one in self._past]
+        targets_ns = [origin_ns + lead * step_ns for lead in leads]
+        return (
+            *values,
+            *[value for value, _ in joined],
+            *self._ages,
+            *[(as_of_ns - since_ns) / step_ns for _, since_ns in joined],
+            *[one.at(as_of_ns, target_ns) for one in self._ahead for target_ns in targets_ns],
+        )
