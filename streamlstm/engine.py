@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from streamlstm.config import Stream
 from streamlstm.events import (
@@ -31,100 +29,20 @@ from streamlstm.events import (
     State,
     Tick,
 )
+from streamlstm.happenings import events
+from streamlstm.member import Member, Ready, Report
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
-from streamlstm.model.forecaster import (
-    ANOMALY_BEGINS,
-    ANOMALY_ENDS,
-    DRIFT_BEGINS,
-    DRIFT_ENDS,
-    FALLBACK_BEGINS,
-    FALLBACK_ENDS,
-    QUARANTINE_BEGINS,
-    QUARANTINE_ENDS,
-)
 from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
-from streamlstm.timeline.join import Join, Joins
+from streamlstm.timeline.join import Joins
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
 from streamlstm.timeline.steps import Steps
 
-HAPPENINGS = (
-    (FALLBACK_BEGINS, Kind.FALLBACK, True),
-    (FALLBACK_ENDS, Kind.FALLBACK, False),
-    (ANOMALY_BEGINS, Kind.ANOMALY, True),
-    (ANOMALY_ENDS, Kind.ANOMALY, False),
-    (QUARANTINE_BEGINS, Kind.QUARANTINE, True),
-    (QUARANTINE_ENDS, Kind.QUARANTINE, False),
-    (DRIFT_BEGINS, Kind.DRIFT, True),
-    (DRIFT_ENDS, Kind.DRIFT, False),
-)
 DARK = 3  # steps without a value, from which on a gap is told, and forecast through by the clock
 MOST = 1e30  # a value beyond it cannot be computed with
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesReport:
-    """One series, for whoever watches."""
-
-    series: str
-    stream: str
-    state: State
-    last: Forecast | None  # the newest
-    updates: int  # of the weights
-    updates_skipped: int  # refused by the guard: not finite
-    gradient_norm: float  # of the last update, before the clip
-    gaps: int  # how often at least one step was missed
-    drifts: int  # how often errors began to be larger than they used to be
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """An immutable copy of all counts. All that came is in exactly one of them: learned ... discarded."""
-
-    learned: int  # observations with a value, taken by a model
-    gathered: int  # readings that went into a step of a coarser grid, which is what a model then takes
-    joined: int  # messages that were of use as covariates alone
-    missing: int  # readings that said "no value"
-    quarantined: int  # readings that were not believed
-    held: int  # waiting: for an earlier one, or for the step to be found
-    discarded: Mapping[Reason, int]
-    series: tuple[SeriesReport, ...]
-    memory_bytes: int
-
-
-@dataclass(slots=True)
-class Member:
-    """One series: what is decided about it outside its row."""
-
-    series: str
-    stream: Stream
-    order: Reorder
-    pace: Pace
-    steps: Steps | None  # where readings are gathered into a coarser grid
-    join: Join | None  # where there are covariates
-    early: list[Observation] = field(default_factory=list)  # until the step is found
-    learner: Learner | None = None
-    slot: int = -1
-    last_ns: int = BEGINNING  # event time of the last observation learned
-    seen_ns: int = BEGINNING  # event time of the last one with a value
-    unseen: int = 0  # steps since then
-    dark: bool = False  # while these are so many that it was told
-    guessed: int = 0  # steps after the last observation that were forecast from without one
-    heard_ns: int = 0  # when the host last heard of it
-    state: State = State.WARMING
-    last: Forecast | None = None
-
-
-class Ready(NamedTuple):
-    """An observation that is next in its series, whose step is known."""
-
-    member: Member
-    obs: Observation
-    values: tuple[float, ...]  # of the observation, and all that is joined to it
 
 
 class Engine:
@@ -184,7 +102,7 @@ class Engine:
             quarantined=self._quarantined,
             held=sum(member.order.held + len(member.early) for member in members),
             discarded=dict(self._discarded),
-            series=tuple(_series_report(member) for member in members),
+            series=tuple(member.report() for member in members),
             memory_bytes=self._used_bytes(),
         )
 
@@ -399,7 +317,7 @@ class Engine:
                 said.append(Event(obs.series, obs.stream, obs.time_ns, obs.position, Kind.GAP, False, math.nan))
             member.seen_ns, member.unseen, member.dark = obs.time_ns, 0, False
         if happened > 0:
-            said += _events(obs, int(happened), strength)
+            said += events(obs, int(happened), strength)
         if member.steps is None:  # or its readings were counted as gathered
             self._count(member.state, there)
         return said
@@ -421,35 +339,7 @@ def _computable(values: tuple[float, ...]) -> bool:
     return True
 
 
-def _events(obs: Observation, happened: int, strength: float) -> list[Event]:
-    """What began or ended with an observation."""
-    of = (obs.series, obs.stream, obs.time_ns, obs.position)
-    return [
-        Event(*of, kind, begins, strength if kind is Kind.ANOMALY else math.nan)
-        for code, kind, begins in HAPPENINGS
-        if happened & code
-    ]
-
-
 def _horizon_ns(stream: Stream) -> int:
     """How far ahead a stream forecasts, at most; leads that count steps of unknown length are taken for hours."""
     step = stream.step if isinstance(stream.step, int) else 3_600_000_000_000
     return max(lead * step if lead > 0 else -lead for lead in stream.leads)
-
-
-def _series_report(member: Member) -> SeriesReport:
-    if member.learner is None:
-        return SeriesReport(member.series, member.stream.name, member.state, None, 0, 0, math.nan, 0, 0, 0)
-    row = member.learner.rows.record(member.slot)
-    return SeriesReport(
-        member.series,
-        member.stream.name,
-        member.state,
-        member.last,
-        int(row["updates"].sum()),
-        int(row["skipped"]),
-        float(row["gradient_norm"].max()),
-        int(row["gaps"]),
-        int(row["drifts"]),
-        member.learner.layout.row_bytes,
-    )

@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Status
-from streamlstm.engine import SeriesReport
 from streamlstm.events import SECOND_NS, Floats, Forecast, Reason, State
+from streamlstm.member import SeriesReport
 
 
 def register(registry: CollectorRegistry, status: Callable[[], Status], series_labels_max: int = 0) -> None:

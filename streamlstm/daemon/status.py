@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamlstm.engine import Report
+from streamlstm.member import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from streamlstm.daemon.history import Band, History, Past
 from streamlstm.daemon.status import Status
-from streamlstm.engine import SeriesReport
 from streamlstm.events import Floats, Forecast
+from streamlstm.member import SeriesReport
 
 SPARK = 48  # values in the small picture of a series
 GAP_STEPS = 1.5  # a longer spacing interrupts the line

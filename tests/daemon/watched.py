@@ -11,8 +11,8 @@ import numpy as np
 from river.datasets import WaterFlow
 
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
-from streamlstm.engine import Report, SeriesReport
 from streamlstm.events import Forecast, Reason, State
+from streamlstm.member import Report, SeriesReport
 from tests import forecasts as by_hand
 
 HOUR_NS = 3_600_000_000_000
