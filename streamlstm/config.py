@@ -257,6 +257,9 @@ class Stream(Section):
         300 * UNITS_NS["s"]
     )
     timezone: Annotated[str, Field(description="civil time of day and week")] = "UTC"
+    group: Annotated[
+        bool, Field(description="its series are alike: a new one begins with what another one has learned")
+    ] = False
     retained: Annotated[bool, Field(description="learn from retained messages too")] = False
     covariates: Annotated[
         tuple[Covariate, ...], Field(max_length=32, description="inputs from topics of their own")

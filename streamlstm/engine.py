@@ -52,6 +52,7 @@ class Engine:
         self._streams = {stream.name: stream for stream in streams}
         self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
         self._joins = {s.name: Joins(s, max_series * len(s.covariates)) for s in streams if s.inputs or s.ahead}
+        self._groups = {stream.name for stream in streams if stream.group}
         self._seed = seed
         self._max_series = max_series
         self._memory_bytes = memory_bytes
@@ -81,6 +82,9 @@ class Engine:
         for item in inputs:
             match item:
                 case Observation():
+                    if self._groups and self._is_new(item):
+                        done += self._learn(out)  # it may begin with what others have learned by now
+                        out = []
                     self._observe(item, out)
                 case Known():
                     self._know(item, out)
@@ -110,6 +114,11 @@ class Engine:
         """The rows that hold a series' state and its slot there; None before its step is known."""
         member = self._members.get(series)
         return (member.learner, member.slot) if member and member.learner else None
+
+    def _is_new(self, obs: Observation) -> bool:
+        """Whether it is of a series without a row, in a stream of alike ones."""
+        member = self._members.get(obs.series)
+        return obs.stream in self._groups and (member is None or member.learner is None)
 
     def _observe(self, obs: Observation, out: list[Output | Ready]) -> None:
         if not _computable(obs.values):
@@ -254,7 +263,10 @@ class Engine:
         if self._used_bytes() + learner.layout.row_bytes > self._memory_bytes:
             return False
         self._learners[key] = learner
+        donor = learner.rows.donor() if member.stream.group else None
         member.learner, member.slot = learner, learner.rows.add(birth(self._seed, member.series))
+        if donor is not None:
+            learner.rows.inherit(member.slot, donor)
         return True
 
     def _used_bytes(self) -> int:

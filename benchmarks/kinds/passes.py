@@ -61,14 +61,15 @@ def stream(given: Given, inputs: int = 0, **settings: Any) -> Stream:
     return Stream.model_validate({**usual, **named, **settings})
 
 
-def run(given: Given, rows: Sequence[Row], own: Stream | None = None) -> Said:
-    """One pass. Rows hold the target first, then the covariates."""
-    own = own or stream(given)
-    engine = Engine((own,), seed=given.seed, max_series=1)
+def run(
+    given: Given, rows: Sequence[Row], own: Stream | None = None, engine: Engine | None = None, series: str = "kinds"
+) -> Said:
+    """One pass, of an engine of its own or among other series. Rows hold the target first, then the covariates."""
+    engine = engine or Engine((own or stream(given),), seed=given.seed, max_series=1)
     said: list[Forecast] = []
     for begin in range(0, len(rows), CHUNK):
         batch = [
-            Observation("kinds", "kinds", row.time_ns, row.values, begin + i + 1)
+            Observation(series, "kinds", row.time_ns, row.values, begin + i + 1)
             for i, row in enumerate(rows[begin : begin + CHUNK])
         ]
         said += [output for output in engine.feed(batch) if isinstance(output, Forecast)]

@@ -25,6 +25,7 @@ from streamlstm.model.state import (
     CYCLE,
     DEPTH,
     E_CELL,
+    E_LINEAR,
     FORMAT,
     GROUP,
     LSTM,
@@ -44,6 +45,9 @@ CHUNK_BYTES = 4 * 2**20
 DAY_NS = 86_400 * 10**9
 HUBER = 0.25  # δ of the cells' loss, in RMS errors of the base: near the median, which the intervals surround
 CELL_BASES = (B_LAST, B_RISE, B_LINEAR)  # of the first cell, the second ...
+INHERITED = ("weights", "average", "first_moment", "second_moment", "coefficients", "covariance")
+CANDIDATES, LEARNED = 32, 1000  # members that may pass on what they have learned, after so many observations
+UNSURE = 20.0  # how much less sure of its coefficients a newborn's linear branch is
 # What the mixture believes before it has seen anything: the naive forecasts most; learners have to learn first.
 PRIOR = {"persistence": 5.0, "seasonal": 3.0}
 PENALTY = {"linear": 3.0, "lstm": 1.5}
@@ -243,6 +247,28 @@ class Rows:
         self.row(slot)[:] = 0
         self._fill(slot, birth)
         return slot
+
+    def donor(self) -> int | None:
+        """Whose weights a newborn should begin with: of the first CANDIDATES, whose mixture trusts its own most.
+
+        So a member that went mad, or has nothing to learn, is not the one. None before any has learned for long enough.
+        """
+        best, most = None, 0.0
+        for slot in range(min(self.used, CANDIDATES)):
+            s = self.record(slot)
+            learned = s["mix_weights"][:, E_LINEAR], s["mix_weights"][:, E_CELL : -mix.COMMITTEES]
+            trust = float(learned[0].mean() + learned[1].sum(axis=1).mean())
+            if s["seen"] >= LEARNED and trust > most and all(np.isfinite(s[name]).all() for name in INHERITED):
+                best, most = slot, trust
+        return best
+
+    def inherit(self, slot: int, donor: int) -> None:
+        """Give a newborn what another one's cells and linear branch have learned: nothing of it has a unit."""
+        child, parent = self.record(slot), self.record(donor)
+        for name in INHERITED:
+            child[name] = parent[name]
+        child["covariance"] *= UNSURE
+        child["inherited"] = parent["updates"] + parent["inherited"]
 
     def row(self, slot: int) -> NDArray[np.uint8]:
         return self.chunks[slot // self.per_chunk][slot % self.per_chunk]

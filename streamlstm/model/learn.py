@@ -87,7 +87,7 @@ def update(s, plan, work, cell, labelled):
             work.gradient[j] = 0
         return
     s.updates[cell] += 1
-    updates = s.updates[cell]
+    updates = s.updates[cell] + s.inherited[cell]
     scale = share * min(1.0, CLIP_NORM / max(size, 1e-30))
     decay = max(0.2, 1.0 / math.sqrt(1.0 + s.seen / 2000.0))
     averaging = max(0.005, 20.0 / (20.0 + updates))

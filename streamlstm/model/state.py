@@ -76,6 +76,7 @@ def record(n: Sizes) -> np.dtype:
             ("anchor_ns", whole),  # civil time is counted from half a step before the first observation
             ("phase", whole),  # of the update's cycle
             ("updates", whole, (E,)),  # of each cell
+            ("inherited", whole, (E,)),  # updates before its birth, of the series that it began with
             ("skipped", whole),  # updates refused because they were not finite
             ("random", whole),  # state of the generator that draws windows
             ("recent_count", whole),  # values in `recent`
