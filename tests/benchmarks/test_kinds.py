@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from math import isnan, log, nan
+from math import log, nan
 
 import numpy as np
 import pytest
