@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -99,11 +100,19 @@ class Learner:
             np.ascontiguousarray(_whole(times).reshape(4, size).T),
             _whole(missed),
             np.array(reset, np.bool_),
-            np.array(values, np.float64).reshape(size, 1 + self.layout.inputs),
+            np.array(self._whole_rows(values), np.float64).reshape(size, 1 + self.layout.given),
             _whole(positions),
             out,
         )
         return out, taken
+
+    def _whole_rows(self, values: Sequence[tuple[float, ...]]) -> Sequence[tuple[float, ...]]:
+        """Covariates that came with the target may do without ages (0), and without what is known ahead (unknown)."""
+        n, width = self.layout.sizes, 1 + self.layout.given
+        if width == 1:
+            return values
+        rest = (0.0,) * n.inputs + (math.nan,) * (n.ahead * n.leads)
+        return [row + rest[len(row) - width :] if len(row) < width else row for row in values]
 
 
 def _whole(numbers: Sequence[object]) -> NDArray[np.int64]:
