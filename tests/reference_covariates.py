@@ -1,4 +1,4 @@
-"""The slow twin of `streamlstm.kernels.covariates`: means with a rate that falls to a limit, and waits between values."""
+"""The slow twin of `streamlstm.kernels.covariates`: means whose rate falls to a limit, and waits between values."""
 
 from __future__ import annotations
 

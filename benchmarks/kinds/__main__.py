@@ -44,6 +44,7 @@ ROWS = (
     Measure("memory", memory.measure),
     Measure("placebo", covariates.placebo),
     Measure("joint", covariates.joint),
+    Measure("helpful", covariates.helpful),
     Measure("beginnings", beginnings.measure),
     Measure("boolean", boolean.measure),
 )

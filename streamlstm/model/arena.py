@@ -51,6 +51,7 @@ PRIOR = {"persistence": 5.0, "seasonal": 3.0}
 PENALTY = {"linear": 3.0, "lstm": 1.5, "covariates": 3.0}
 # Beside these are what sees covariates: cells, with the largest learning rate, and a linear branch.
 BESIDE_CELL_BASES = (B_LAST, B_RISE)
+BESIDE_HUBER = (1.0, HUBER)  # one near the mean, one near the median
 BESIDE_BASES = 2  # of the linear branch: the last value, the shorter season's profile
 BESIDE_START = 0.001  # of its covariance's diagonal where covariates are: as a tenth of linear.START, they move it late
 
@@ -224,7 +225,7 @@ class Layout:
         plan["most_periods"] = min(max(m.memory // 48, 8), 120)
         own = len(m.learning_rate)
         plan["base"] = [*[CELL_BASES[cell % 3] for cell in range(own)], *BESIDE_CELL_BASES[: n.beside_cells]]
-        plan["huber"] = HUBER
+        plan["huber"] = [*[HUBER] * own, *BESIDE_HUBER[: n.beside_cells]]
         plan["learning_rate"] = [*m.learning_rate, *[max(m.learning_rate)] * n.beside_cells]
         cells, beside = own + (own > 1), n.beside_cells + (n.beside_cells > 1) + n.beside_bases
         group = [*GROUP, *[LSTM] * cells, *[COVARIATES] * beside, *[COMMITTEE] * mix.COMMITTEES]

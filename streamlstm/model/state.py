@@ -156,8 +156,8 @@ DEPTH = (7, 5)  # latest values kept in each slot of the seasons
 
 Rings = namedtuple(
     "Rings",
-    "past_y past_inputs past_time past_mask past_linear past_states origin pending pending_gain pending_beside season_0 "
-    "season_1",
+    "past_y past_inputs past_time past_mask past_linear past_states origin pending pending_gain pending_beside "
+    "season_0 season_1",
 )
 
 
