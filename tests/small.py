@@ -1,4 +1,4 @@
-"""The two small streams that every test of the model shares: each distinct set of sizes is a minute of compiling.
+"""The three small streams that every test of the model shares: each distinct set of sizes is a minute of compiling.
 
 Only hidden, layers, truncation and the numbers of leads, levels and inputs are compiled in. Whatever else a test wants
 otherwise, `with_model` or `model_copy` change for free.
@@ -19,3 +19,13 @@ def with_model(stream: Stream, **settings: Any) -> Stream:
 
 
 STREAM_TWO_LAYERS = with_model(STREAM, layers=2)
+# one covariate that comes with the target, and one that is known ahead
+STREAM_BESIDE = Stream.model_validate(
+    {
+        **STREAM.model_dump(include={"name", "topic", "leads", "model"}),
+        "step": "1h",
+        "format": "json",
+        "value": ("y", "a"),
+        "covariates": ({"topic": "weather", "value": "w", "known_ahead": True},),
+    }
+)

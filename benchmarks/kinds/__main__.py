@@ -45,6 +45,7 @@ ROWS = (
     Measure("placebo", covariates.placebo),
     Measure("joint", covariates.joint),
     Measure("beginnings", beginnings.measure),
+    Measure("helpful", covariates.helpful),
     Measure("boolean", boolean.measure),
 )
 

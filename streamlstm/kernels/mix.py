@@ -48,23 +48,23 @@ def usual_error(size, n, error):
 
 
 @kernel
-def consult(state, forecasts, scratch):
-    """Fill in two committees' forecasts: the median of the others, and their mean with weights (recent error)^-8.
+def consult(state, forecasts, scratch, voters):
+    """Fill in two committees' forecasts: the median of the first, and the mean of all with weights (recent error)^-8.
 
-    state (ROWS, M); forecasts (M,), of which the last but one and two are written, NaN where nobody can be asked;
-    scratch (M,).
+    The median has no memory: experts that may be noise have no vote in it. state (ROWS, M); forecasts (M,), of which
+    the last but one and two are written, NaN where nobody can be asked; scratch (M,); voters, up to M - COMMITTEES.
     """
     M = forecasts.shape[0] - COMMITTEES
     there, least = 0, math.inf
     for m in range(M):
         known = math.isfinite(forecasts[m])
-        scratch[m] = forecasts[m] if known else math.inf
-        there += 1 if known else 0
+        scratch[m] = forecasts[m] if known and m < voters else math.inf
+        there += 1 if known and m < voters else 0
         least = min(least, state[MISS, m] if known and state[SEEN, m] > 0.0 else math.inf)
     low, high = -math.inf, -math.inf
-    for i in range(M):  # the k-th is the largest of those that have at most k below them: no branch to mispredict
+    for i in range(voters):  # the k-th is the largest of those that have at most k below them: no branch to mispredict
         below = 0
-        for j in range(M):
+        for j in range(voters):
             below += 1 if scratch[j] < scratch[i] else 0
         low = max(low, scratch[i] if below <= (there - 1) // 2 else -math.inf)
         high = max(high, scratch[i] if below <= there // 2 else -math.inf)

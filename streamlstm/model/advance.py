@@ -9,31 +9,23 @@ import math
 
 from streamlstm.kernels import kernel, linear, lstm, stage
 from streamlstm.kernels.season import COUNT, PROFILE, settle_slot, slot
+from streamlstm.model import beside
 from streamlstm.model.experts import take_recent
 from streamlstm.model.features import LINEAR_UNIT, features, floored, regressors
 from streamlstm.model.heads import lay_by
 from streamlstm.model.learn import STATE_MOST, STATE_UNIT, first_cell, upper_cell
 from streamlstm.model.settle import running
-from streamlstm.model.state import (
-    BASES,
-    CYCLE,
-    INPUT_MEAN,
-    INPUT_SEEN,
-    INPUT_SQUARE,
-    INPUT_VARIANCE,
-    shape,
-)
+from streamlstm.model.state import BASES, CYCLE, shape
 
 PROFILE_RATES = (0.06, 0.15)  # of the shorter and the longer season's profile
 DIFFERENCE_RATE = 0.001
-INPUT_RATE = 0.001
 PROFILE_ERROR_RATE = 0.002
 WILD = 10.0  # differences beyond so many RMS differences count as so many
 
 
 @kernel
 def record(s, m, plan, k, y, real, civil):
-    """Put step k into raw memory, without inputs. y: the observation, or what stands in for it."""
+    """Put step k into raw memory, without covariates. y: the observation, or what stands in for it."""
     memory = plan.memory
     place = k % memory
     m.past_y[place] = y
@@ -43,7 +35,7 @@ def record(s, m, plan, k, y, real, civil):
     else:
         s.imputed = k
     m.past_time[place] = civil
-    for j in range(plan.inputs):
+    for j in range(m.past_inputs.shape[1]):
         m.past_inputs[place, j] = math.nan
     for j in range(m.past_linear.shape[1]):
         m.past_linear[place, j] = 0
@@ -63,8 +55,13 @@ def advance(s, m, plan, work, k, y, real, alone, civil):
     keep_state(s, m, plan, k)
     features(work.a[: n.features], s, m, plan, work, k)
     lay_by(s, n, work)
-    for cell in range(n.cells):
+    for cell in range(n.own):
         step(s, n, work, cell)
+    if n.outside > 0:
+        beside.features(work.outside, s, m, plan, work, k)
+        lstm.put(work.outside, work.a[n.features - n.outside :])
+        for cell in range(n.own, n.cells):
+            step(s, n, work, cell)
     s.index = k
 
 
@@ -124,11 +121,7 @@ def measure(s, m, n, plan, k, y, alone, civil):
     s.y = y
     take_recent(s, plan, y)
     into_seasons(s, m, y, civil)
-    for j in range(n.inputs):
-        value = m.past_inputs[k % plan.memory, j]
-        if not math.isnan(value):
-            last = m.past_inputs[(k - 1) % plan.memory, j] if k > s.first else math.nan
-            into_input(s.inputs[j], value, last)
+    beside.measure(s, m, n, plan, k)
 
 
 @kernel
@@ -147,21 +140,6 @@ def into_season(s, season, which, at, y):
         error = abs(y - season[PROFILE, at])
         s.profile_error[which] = running(s.profile_error[which], error, s.seen, PROFILE_ERROR_RATE)
     settle_slot(season, at, y, PROFILE_RATES[which])
-
-
-@kernel
-def into_input(scale, value, last):
-    """Running mean, variance and mean square difference of one covariate (4,)."""
-    scale[INPUT_SEEN] += 1.0
-    rate = max(INPUT_RATE, 1.0 / scale[INPUT_SEEN])
-    away = value - scale[INPUT_MEAN]
-    if scale[INPUT_SEEN] == 1.0:
-        scale[INPUT_MEAN] = value
-        return
-    scale[INPUT_MEAN] += rate * away
-    scale[INPUT_VARIANCE] = (1.0 - rate) * (scale[INPUT_VARIANCE] + rate * away * away)
-    if not math.isnan(last):
-        scale[INPUT_SQUARE] += rate * ((value - last) * (value - last) - scale[INPUT_SQUARE])
 
 
 @kernel

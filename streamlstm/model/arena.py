@@ -16,12 +16,14 @@ from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
 from streamlstm.kernels import conformal, detect, doubt, linear, mix, optimiser, quantiles, score, stack
 from streamlstm.kernels.season import ERROR, FIXED
+from streamlstm.model.beside import AHEAD_REGRESSORS, PAST_FEATURES, PAST_REGRESSORS
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
 from streamlstm.model.state import (
     B_LAST,
     B_LINEAR,
     B_RISE,
     COMMITTEE,
+    COVARIATES,
     CYCLE,
     DEPTH,
     E_CELL,
@@ -50,7 +52,12 @@ CANDIDATES, LEARNED = 32, 1000  # members that may pass on what they have learne
 UNSURE = 20.0  # how much less sure of its coefficients a newborn's linear branch is
 # What the mixture believes before it has seen anything: the naive forecasts most; learners have to learn first.
 PRIOR = {"persistence": 5.0, "seasonal": 3.0}
-PENALTY = {"linear": 3.0, "lstm": 1.5}
+PENALTY = {"linear": 3.0, "lstm": 1.5, "covariates": 3.0}
+# Beside these are what sees covariates: cells, with the largest learning rate, and a linear branch.
+BESIDE_CELL_BASES = (B_LAST, B_RISE)
+BESIDE_HUBER = (1.0, HUBER)  # one near the mean, one near the median
+BESIDE_BASES = 2  # of the linear branch: the last value, the shorter season's profile
+BESIDE_START = 0.001  # of its covariance's diagonal where covariates are: as a tenth of linear.START, they move it late
 
 
 class Sizes(NamedTuple):
@@ -59,12 +66,19 @@ class Sizes(NamedTuple):
     hidden: int
     layers: int
     cells: int
+    beside_cells: int  # of them, the last: those that see covariates
     truncation: int
     windows: int  # B: side by side in an update
     leads: int
     levels: int
     taus: int  # T: probabilities whose quantiles are tracked
-    inputs: int  # covariates
+    inputs: int  # past covariates
+    ahead: int  # covariates known ahead
+    given: int  # values kept of them a step: past values, their ages, what is known of the leads that are shown
+    outside: int  # features of the cells that see them
+    beside: int  # D: regressors of the linear branch that sees them
+    beside_bases: int
+    beside_gains: int  # as many as there are different regressors: what is known ahead is another at each lead
     shown: int  # leads at which the cells and the linear branch look ahead
     experts: int
     features: int  # F: inputs of the first layer
@@ -74,24 +88,35 @@ class Sizes(NamedTuple):
 
     @classmethod
     def of(cls, stream: Stream) -> Sizes:
-        m, L, C = stream.model, len(stream.leads), stream.inputs
+        m, L, C, K = stream.model, len(stream.leads), stream.inputs, stream.ahead
         shown = min(L, MOST_SHOWN)
-        features = FIXED_FEATURES + 2 * shown + 3 * C
-        regressors = 2 + LAGS + 6 + 2 * shown + 2 * C
+        any_at_all, own = C + K > 0, len(m.learning_rate)
+        outside = PAST_FEATURES * C + (1 + shown) * K
+        features = FIXED_FEATURES + 2 * shown + outside
+        regressors = 2 + LAGS + 6 + 2 * shown
+        bases = BESIDE_BASES if any_at_all else 0
+        beside_cells = min(own, len(BESIDE_CELL_BASES)) if any_at_all else 0
         below = [features] + [m.hidden] * (m.layers - 1)
         in_cells = sum((d + m.hidden) * 4 * m.hidden + 7 * m.hidden for d in below)
         return cls(
             hidden=m.hidden,
             layers=m.layers,
-            cells=len(m.learning_rate),
+            cells=own + beside_cells,
+            beside_cells=beside_cells,
             truncation=m.truncation,
             windows=2 + m.replay,
             leads=L,
             levels=len(stream.levels),
             taus=len(probabilities(stream.levels)),
             inputs=C,
+            ahead=K,
+            given=2 * C + K * shown,
+            outside=outside,
+            beside=regressors + PAST_REGRESSORS * C + AHEAD_REGRESSORS * K if any_at_all else 0,
+            beside_bases=bases,
+            beside_gains=L if K else 1 if C else 0,
             shown=shown,
-            experts=E_CELL + len(m.learning_rate) + (len(m.learning_rate) > 1) + mix.COMMITTEES,
+            experts=E_CELL + own + (own > 1) + beside_cells + (beside_cells > 1) + bases + mix.COMMITTEES,
             features=features,
             regressors=regressors,
             attention=m.attention,
@@ -134,9 +159,10 @@ class Layout:
         return cls(Sizes.of(stream), step_ns, leads, stream.levels, seasons, memory, regular, looks)
 
     @property
-    def inputs(self) -> int:
-        """How many covariates come with the target."""
-        return self.sizes.inputs
+    def given(self) -> int:
+        """How many values come with the target: past covariates, their ages, what is known ahead for each lead."""
+        n = self.sizes
+        return 2 * n.inputs + n.ahead * n.leads
 
     @property
     def pending(self) -> int:
@@ -197,14 +223,16 @@ class Layout:
         plan["window"] = max(8, min(round(DAY_NS / step), WINDOW))
         plan["rate"] = 1.0 - 0.5 ** (step / (4 * min(longest, 2016 * step)))
         plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
-        plan["inputs"], plan["relu"] = stream.inputs, m.activation == "relu"
+        plan["relu"] = m.activation == "relu"
         plan["residual"], plan["optimiser"] = m.residual, optimiser.NAMES.index(m.optimiser)
         plan["pruning"], plan["matrices"] = m.pruning, n.matrices
         plan["most_periods"] = min(max(m.memory // 48, 8), 120)
-        plan["base"] = [CELL_BASES[cell % 3] for cell in range(n.cells)]
-        plan["huber"] = HUBER
-        plan["learning_rate"] = m.learning_rate
-        group = [*GROUP, *[LSTM] * (n.experts - mix.COMMITTEES - E_CELL), *[COMMITTEE] * mix.COMMITTEES]
+        own = len(m.learning_rate)
+        plan["base"] = [*[CELL_BASES[cell % 3] for cell in range(own)], *BESIDE_CELL_BASES[: n.beside_cells]]
+        plan["huber"] = [*[HUBER] * own, *BESIDE_HUBER[: n.beside_cells]]
+        plan["learning_rate"] = [*m.learning_rate, *[max(m.learning_rate)] * n.beside_cells]
+        cells, beside = own + (own > 1), n.beside_cells + (n.beside_cells > 1) + n.beside_bases
+        group = [*GROUP, *[LSTM] * cells, *[COVARIATES] * beside, *[COMMITTEE] * mix.COMMITTEES]
         plan["group"] = group
         plan["prior"] = [PRIOR.get(SOURCES[g], 1.0) for g in group]
         plan["penalty"] = [PENALTY.get(SOURCES[g], 0.0) for g in group]
@@ -333,11 +361,15 @@ class Rows:
         n, s = self.layout.sizes, self.record(slot)
         dice = np.random.Generator(np.random.PCG64(int.from_bytes(birth, "little")))
         for cell in range(n.cells):
-            drawn, inputs = [], n.features
-            for _ in range(n.layers):
+            # a cell is born as if there were no covariates, its weights on them zero; where it sees none they stay so
+            drawn, inputs = [], n.features - n.outside
+            for layer in range(n.layers):
                 rows = inputs + n.hidden
                 edge = np.sqrt(6.0 / (rows + n.hidden))
-                drawn += [dice.uniform(-edge, edge, rows * 4 * n.hidden), np.zeros(7 * n.hidden)]
+                w = dice.uniform(-edge, edge, rows * 4 * n.hidden)
+                if layer == 0 and n.outside:
+                    w = np.insert(w, np.full(n.outside * 4 * n.hidden, inputs * 4 * n.hidden), 0.0)
+                drawn += [w, np.zeros(7 * n.hidden)]
                 inputs = n.hidden
             if n.attention:
                 edge = np.sqrt(3.0 / n.hidden)
@@ -349,6 +381,9 @@ class Rows:
         s["doubt"] = doubt.START
         s["random"] = int.from_bytes(birth[:7], "little") | 1
         s["covariance"] = np.eye(n.regressors) * linear.START
+        if n.beside:
+            starts = np.repeat([linear.START, BESIDE_START], [n.regressors, n.beside - n.regressors])
+            s["beside_covariance"] = np.diag(starts)
         s["exponents"], s["tails"] = conformal.START, score.START
         s["windows"], s["runs"], s["event"] = detect.WINDOWS_START, detect.RUNS_START, detect.EVENT_START
         s["told"] = 1

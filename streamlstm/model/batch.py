@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -46,7 +47,6 @@ class Learner:
             layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), self.columns, SOURCES
         )
         self.most_walked = min(MOST_WALKED, layout.memory // 2)
-        self._given = 1 + 2 * stream.inputs + stream.ahead * len(stream.leads)  # values of a step
         self._plan = layout.plan(stream)
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
@@ -110,12 +110,19 @@ class Learner:
             np.ascontiguousarray(_whole(times).reshape(4, size).T),
             _whole(missed),
             np.array(reset, np.bool_),
-            # cut to what the model takes today: without the covariates' ages, and what is known ahead
-            np.ascontiguousarray(np.array(values, np.float64).reshape(size, self._given)[:, : 1 + self.layout.inputs]),
+            np.array(self._whole_rows(values), np.float64).reshape(size, 1 + self.layout.given),
             _whole(positions),
             out,
         )
         return out, taken
+
+    def _whole_rows(self, values: Sequence[tuple[float, ...]]) -> Sequence[tuple[float, ...]]:
+        """Covariates that came with the target may do without ages (0), and without what is known ahead (unknown)."""
+        n, width = self.layout.sizes, 1 + self.layout.given
+        if width == 1:
+            return values
+        rest = (0.0,) * n.inputs + (math.nan,) * (n.ahead * n.leads)
+        return [row + rest[len(row) - width :] if len(row) < width else row for row in values]
 
 
 def _whole(numbers: Sequence[object]) -> NDArray[np.int64]:

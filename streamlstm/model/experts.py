@@ -105,7 +105,7 @@ def experts(s, m, plan, work, j, y, here, there, out):
             out[E_LINEAR if base == 0 else E_LINEAR_SHORT if base == B_SHORT else E_LINEAR_LONG] = min(
                 max(value, low), high
             )
-    total = 0.0
+    own, seeing, first = 0.0, 0.0, mean_of_cells(n) + 1
     for cell in range(n.cells):
         base = plan.base[cell]
         start = 0.0
@@ -114,14 +114,33 @@ def experts(s, m, plan, work, j, y, here, there, out):
         elif base == B_LINEAR:
             start = out[E_LINEAR]
         value = start + work.out[cell, j] * scales[3 + base * L + j]
-        out[E_CELL + cell] = min(max(value, low), high)
-        total += out[E_CELL + cell]
-    if n.cells > 1:
-        out[E_CELL + n.cells] = total / n.cells
+        value = min(max(value, low), high)
+        if cell < n.own:
+            out[E_CELL + cell] = value
+            own += value
+        else:
+            out[first + cell - n.own] = value
+            seeing += value
+    if n.own > 1:
+        out[E_CELL + n.own] = own / n.own
+    if n.beside_cells > 1:
+        out[first + n.beside_cells] = seeing / n.beside_cells
+    first += n.beside_cells + (1 if n.beside_cells > 1 else 0)
+    for base in range(n.beside_bases):
+        start = 0.0 if base == 0 else out[E_SHORT_USUAL]
+        x = work.beside[min(j, n.beside_gains - 1)]
+        value = start + linear.inner(s.beside_coefficients[base, j], x) * scales[3 + base * L + j]
+        out[first + base] = min(max(value, low), high) if not math.isnan(value) else math.nan
 
 
 @kernel
-def turned(s, m, plan, cells, civil, target, ahead, out):
+def mean_of_cells(n):
+    """Where their mean is among the experts, or the only cell. What sees covariates comes after it."""
+    return E_CELL + (n.own if n.own > 1 else 0)
+
+
+@kernel
+def turned(s, m, plan, n, civil, target, ahead, out):
     """Across a change of the clocks: what counts steps takes the part of the day that the clock on the wall says.
 
     Linear branch, analogues and cells have learned what follows so many steps later, in ordinary days. Where the target
@@ -137,12 +156,21 @@ def turned(s, m, plan, cells, civil, target, ahead, out):
         return
     out[E_LINEAR] += moved
     out[E_ANALOGUE] += moved
-    total = 0.0
-    for cell in range(cells):
-        out[E_CELL + cell] += moved - day if plan.base[cell] == B_RISE else moved
-        total += out[E_CELL + cell]
-    if cells > 1:
-        out[E_CELL + cells] = total / cells
+    own, seeing, first = 0.0, 0.0, mean_of_cells(n) + 1
+    for cell in range(n.cells):
+        by = moved - day if plan.base[cell] == B_RISE else moved
+        if cell < n.own:
+            out[E_CELL + cell] += by
+            own += out[E_CELL + cell]
+        else:
+            out[first + cell - n.own] += by
+            seeing += out[first + cell - n.own]
+    if n.own > 1:
+        out[E_CELL + n.own] = own / n.own
+    if n.beside_cells > 1:
+        out[first + n.beside_cells] = seeing / n.beside_cells
+    if n.beside_bases > 0:
+        out[first + n.beside_cells + (1 if n.beside_cells > 1 else 0)] += moved
 
 
 @kernel

@@ -10,7 +10,7 @@ import math
 
 from streamlstm.kernels import kernel, stage
 from streamlstm.kernels.season import COUNT, PROFILE, harmonics, slot, usual
-from streamlstm.model.state import INPUT_MEAN, INPUT_SEEN, INPUT_SQUARE, INPUT_VARIANCE, shape
+from streamlstm.model.state import shape
 
 CLIP = 6.0  # features beyond it are outliers, and are clipped
 LAGS = 12  # differences that the linear branch regresses on
@@ -93,23 +93,8 @@ def features(x, s, m, plan, work, k):
     unseen = missed(s, m, plan, k)
     x[place + 1] = clip(math.log1p(unseen)) if unseen > 0.0 else 0.0
     place += 2
-    for j in range(n.inputs):
-        value, change, known = covariate(s, m, j, here, before)
-        x[place], x[place + 1], x[place + 2] = value, change, known
-        place += 3
-
-
-@kernel
-def covariate(s, m, j, here, before):
-    """One covariate at one place of memory: standardised, its last difference, and whether it is known (1 or 0)."""
-    scale, value, last = s.inputs[j], m.past_inputs[here, j], m.past_inputs[before, j]
-    if scale[INPUT_SEEN] == 0.0 or math.isnan(value):
-        return 0.0, 0.0, 0.0
-    standard = clip((value - scale[INPUT_MEAN]) / floored(math.sqrt(scale[INPUT_VARIANCE]), scale[INPUT_MEAN]))
-    if math.isnan(last):
-        return standard, 0.0, 1.0
-    change = clip((value - last) / floored(math.sqrt(scale[INPUT_SQUARE]), scale[INPUT_MEAN]))
-    return standard, change, 1.0
+    for j in range(n.outside):  # covariates are for the cell beside, which fills them in
+        x[place + j] = 0.0
 
 
 @kernel
@@ -151,8 +136,3 @@ def regressors(x, s, m, plan, work, k):
         there0, there1 = slots(s, m, there)
         x[place + j] = clip(rise(m.season_0, at0, there0) / spread)
         x[place + shown + j] = clip(rise(m.season_1, at1, there1) / spread)
-    place += 2 * shown
-    before = (k - 1) % plan.memory if k > s.first else here
-    for j in range(n.inputs):
-        x[place], x[place + 1], _ = covariate(s, m, j, here, before)
-        place += 2

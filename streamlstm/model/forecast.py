@@ -7,7 +7,7 @@ import math
 from streamlstm.kernels import conformal, kernel, mix, quantiles, stack, stage
 from streamlstm.kernels.medians import median_of
 from streamlstm.kernels.season import ERROR
-from streamlstm.model.experts import experts, prepare, turned
+from streamlstm.model.experts import experts, mean_of_cells, prepare, turned
 from streamlstm.model.features import profile_value, slots
 from streamlstm.model.state import (
     E_CELL,
@@ -45,8 +45,8 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         said = work.expert
         there = slots(s, m, target)
         experts(s, m, plan, work, j, y, here, there, said)
-        turned(s, m, plan, n.cells, civil, target, plan.leads[j], said)
-        mix.consult(s.mix[j], said, work.asked)
+        turned(s, m, plan, n, civil, target, plan.leads[j], said)
+        mix.consult(s.mix[j], said, work.asked, mean_of_cells(n) + 1)
         stack.combine(s.stack[j], said, s.mixture_error[j], work.differences)
         weights = s.mix_weights[j]
         mix.weigh(s.mix[j], plan.prior, plan.penalty, weights)
@@ -67,7 +67,7 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         kept[P_PUBLISHED] = published - y
         kept[P_SCALE] = size
         out[j] = published
-        out[L + j] = y + said[M - 1 - mix.COMMITTEES]  # the mean of the cells
+        out[L + j] = y + said[mean_of_cells(n)]
         out[2 * L + j] = y + choose(s, j, said[E_SHORT], said[E_LONG])
         leaning = quantiles.leaning(said, published - y, size)
         kept[P_LEANING] = leaning

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import detect, doubt, kernel, stage
+from streamlstm.model import beside
 from streamlstm.model.advance import advance, keep_state, record, take_scales
 from streamlstm.model.forecast import between, forecast
 from streamlstm.model.learn import learn
@@ -49,7 +50,8 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     times (B, 4)     event time, UTC and civil; when civil time changes next, and by how much; all ns
     missed (B,)      steps nobody reported before it
     reset (B,)       whether the hidden state is forgotten first
-    values (B, 1+C)  target, covariates; NaN missing
+    values (B, V)    target; past covariates (C), their ages in steps (C), those known ahead (K), each for every lead
+                     (L); NaN missing
     positions (B,)   the host's sequence
     out (B, ...)     see `columns`; NaN where nothing can be said
 
@@ -59,7 +61,8 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     for b in range(rows.shape[0]):
         r = rows[b]
         s = records[r]
-        m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], s, shape(s, work, plan), plan)
+        n = shape(s, work, plan)
+        m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], s, n, plan)
         if s.index < 0:
             s.anchor_ns = times[b, 1] - plan.step_ns // 2
         y, civil = values[b, 0], times[b, 1] - s.anchor_ns
@@ -88,11 +91,12 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
             value = y if newest and real else imputed(s, m, plan, work, last, step - last)
             record(s, m, plan, step, value, newest and real, now)
             if newest:
-                for j in range(plan.inputs):
-                    m.past_inputs[k % plan.memory, j] = values[b, 1 + j]
+                beside.take(m, n, plan, work, k, values[b])
             if newest and real:
                 learn(s, m, plan, work, k)
             advance(s, m, plan, work, step, value, newest and real, alone, now)
+        if n.beside > 0:
+            beside.regress(s, m, plan, work, k, civil, real)
         forecast(s, m, plan, work, k, m.past_y[k % plan.memory], civil, real, out[b])
         report(s, out[b], real, why, surprise)
         if k + 1 >= s.look_at:

@@ -13,6 +13,7 @@ from streamlstm.kernels import kernel, lstm, stage
 from streamlstm.kernels.adam import adam, norm
 from streamlstm.kernels.optimiser import ADAM, another
 from streamlstm.kernels.season import slot
+from streamlstm.model import beside
 from streamlstm.model.features import LINEAR_UNIT, features, rise
 from streamlstm.model.heads import lay_out, say_back, say_of, take_in
 from streamlstm.model.state import B_LINEAR, B_RISE, CYCLE, shape
@@ -35,7 +36,10 @@ def learn(s, m, plan, work, k):
         return
     look(s, m, plan, work, steps)
     labels(s, m, plan, work, steps, k)
-    for cell in range(s.weights.shape[0]):
+    n = shape(s, work, plan)
+    for cell in range(n.cells):
+        if n.outside > 0 and cell == n.own:
+            look_beside(s, m, plan, work, steps)
         labelled = gradient(s, m, plan, work, cell, steps)
         update(s, plan, work, cell, labelled)
 
@@ -117,6 +121,18 @@ def look(s, m, plan, work, steps):
             else:
                 for j in range(F):
                     work.first[t, r, j] = 0
+
+
+@stage
+def look_beside(s, m, plan, work, steps):
+    """What the cell beside sees besides: the covariates. No cell learns after it, so that they stay where they are."""
+    n = shape(s, work, plan)
+    begin = n.features - n.outside
+    for r in range(work.start.shape[0]):
+        for t in range(steps):
+            if work.start[r] >= 0:
+                beside.features(work.outside, s, m, plan, work, work.start[r] + t)
+                lstm.put(work.outside, work.first[t, r, begin:])
 
 
 @stage

@@ -122,6 +122,9 @@ def regress_labels(s, m, plan, j, k, step, said):
             gain = m.pending_gain[(k - plan.leads[j]) % plan.longest]
             unit = floored(math.sqrt(s.base_square[base, j]), s.mean)
             linear.correct(s.coefficients[base, j], gain[0], gain[1], rest / unit)
+            if base < s.beside_coefficients.shape[0]:
+                gain = m.pending_beside[plan.place[j] + (k - plan.leads[j]) % plan.leads[j]]
+                linear.correct(s.beside_coefficients[base, j], gain[0], gain[1], rest / unit)
 
 
 @kernel

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.events import State
-from streamlstm.kernels import conformal, detect, doubt, drift, kernel, mix, score, season
+from streamlstm.kernels import conformal, covariates, detect, doubt, drift, kernel, mix, score, season
 from streamlstm.kernels.analogue import NEAR
 from streamlstm.kernels.medians import FEW
 
@@ -26,15 +26,15 @@ CYCLE = 8  # observations from one update to the next, and steps from one kept h
 WINDOW = 96  # most values in the longest rolling median
 
 # Experts, in the order of the mixture, the naive ones first. After them a cell each, of several cells their mean, and
-# last the committees of `kernels.mix`.
+# with covariates the same of those that see them, then linear ones; and last the committees of `kernels.mix`.
 E_LAST, E_SHORT, E_LONG, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LONG_RISE = range(7)
 E_LINEAR, E_LINEAR_SHORT, E_LINEAR_LONG, E_ANALOGUE, E_MEDIAN_3, E_MEDIAN_7, E_MEDIAN, E_SHORT_MEDIAN = range(7, 15)
 E_LONG_MEDIAN, E_CELL = 15, 16
 NAIVES = 3
-LSTM, COMMITTEE = 6, 7  # places in SOURCES
+LSTM, COMMITTEE, COVARIATES = 6, 7, 8  # places in SOURCES
 STATES = (State.WARMING, State.ACTIVE, State.FALLBACK, State.GAP, State.QUARANTINED)
 WARMING, ACTIVE, FALLBACK, GAP, QUARANTINED = range(5)
-SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee")
+SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee", "covariates")
 GROUP = (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5)  # whose source each expert below E_CELL is
 # What labels can be counted from, and the experts that are just that: the last value, the profiles, the linear branch.
 BASES = (E_LAST, E_SHORT_USUAL, E_LONG_USUAL, E_SHORT_RISE, E_LINEAR)
@@ -43,8 +43,6 @@ B_LAST, B_SHORT, B_LONG, B_RISE, B_LINEAR = range(5)
 # Columns of `pending`: what is published less the origin's value, the scale, to which side the experts lean; then the
 # experts (M) and the quantiles (T), less the origin's value, and what the scale hangs on (X).
 P_PUBLISHED, P_SCALE, P_LEANING, P_EXPERT = range(4)
-# Columns of `inputs`: a covariate's mean, variance, mean square difference, how many values.
-INPUT_MEAN, INPUT_VARIANCE, INPUT_SQUARE, INPUT_SEEN = range(4)
 
 
 @cache
@@ -125,7 +123,10 @@ def record(n: Sizes) -> np.dtype:
             ("fast", number, (L, T)),
             ("lean", number, (L, 2)),
             ("covered", number, (n.levels, L)),
-            ("inputs", number, (max(n.inputs, 1), 4)),
+            ("inputs", number, (n.inputs, covariates.COLUMNS)),  # past covariates, then those known ahead
+            ("ahead", number, (n.ahead, covariates.COLUMNS)),
+            ("beside_coefficients", number, (n.beside_bases, L, n.beside)),  # of the linear branch that sees them
+            ("beside_covariance", number, (n.beside_gains, n.beside, n.beside)),
             ("coefficients", number, (3, L, P)),  # of the linear branch, on each of its bases
             ("covariance", number, (P, P)),
             ("weights", single, (E, W)),
@@ -148,7 +149,7 @@ def rings(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]]]:
     slots = layout.slots
     return {
         "past_y": (np.float64, (M,)),
-        "past_inputs": (np.float64, (M if n.inputs else 1, max(n.inputs, 1))),
+        "past_inputs": (np.float32, (M if n.given else 0, n.given)),  # covariates, their ages, what is known ahead
         "past_time": (np.int64, (M,)),  # civil
         "past_mask": (np.int8, (M,)),  # 1 real, 0 imputed
         "past_linear": (np.int8, (M, n.leads)),  # the linear branch's forecasts
@@ -156,6 +157,7 @@ def rings(layout: Layout) -> dict[str, tuple[type, tuple[int, ...]]]:
         "origin": (np.int64, (R,)),  # the step each pending place belongs to; -1 none
         "pending": (np.float32, (R + 1, P_EXPERT + n.experts + n.taus + conformal.FEATURES)),
         "pending_gain": (np.float32, (max(layout.leads), 2, n.regressors)),  # of the linear branch: gain, regressors
+        "pending_beside": (np.float32, (R if n.beside else 0, 2, n.beside)),  # of the branch that sees covariates
         "season_0": (np.float64, (season.FIXED + DEPTH[0], slots[0])),
         "season_1": (np.float64, (season.FIXED + DEPTH[1], slots[1])),
     }
@@ -165,7 +167,8 @@ DEPTH = (7, 5)  # latest values kept in each slot of the seasons
 
 Rings = namedtuple(
     "Rings",
-    "past_y past_inputs past_time past_mask past_linear past_states origin pending pending_gain season_0 season_1",
+    "past_y past_inputs past_time past_mask past_linear past_states origin pending pending_gain pending_beside "
+    "season_0 season_1",
 )
 
 
@@ -195,7 +198,6 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("shown", whole, (n.shown,)),  # which leads the cells see
             ("window", whole),  # values in the longest rolling median
             ("step_ns", whole),
-            ("inputs", whole),  # covariates
             ("relu", whole),
             ("residual", whole),
             ("optimiser", whole),  # kernels.optimiser.NAMES
@@ -237,6 +239,8 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("label", number, (n.cells, K, B, L)),  # of each cell's heads, in scales of its base; NaN none
             ("start", np.int64, (B,)),  # the first step of each window; -1 none
             ("a", single, (F + H,)),  # of the step on, as `first`
+            ("outside", single, (n.outside,)),  # features that only some cells see, and, by its size alone, how many
+            ("beside_cells", np.int8, (n.beside_cells,)),
             ("up", single, (2 * H,)),
             ("z", single, (4 * H,)),
             ("out", single, (n.cells, L)),
@@ -253,6 +257,10 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("x", number, (P,)),
             ("px", number, (P,)),
             ("gain", number, (P,)),
+            ("given", number, (2 * n.inputs + n.ahead * L,)),  # what came with the target
+            ("beside", number, (n.beside_gains, n.beside)),  # x, px and gain of the branch that sees it
+            ("beside_px", number, (n.beside,)),
+            ("beside_gain", number, (n.beside,)),
             ("path", number, (L,)),
             ("analogue", number, (L,)),
             ("distance", number, (NEAR,)),
@@ -285,33 +293,36 @@ def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]
 Shape = namedtuple(
     "Shape",
     "leads levels taus hidden layers cells experts features shown truncation windows regressors attention "
-    "inputs relu residual",
+    "inputs ahead given outside beside beside_bases beside_gains beside_cells own relu residual",
 )
 
 
 @kernel
 def shape(s, work, plan):
-    """The sizes of a series. All but the last three are constants in the machine code: they come from types."""
+    """The sizes of a series. All but the last two are constants in the machine code: they come from types."""
     return Shape(
         s.covered.shape[1], s.covered.shape[0], s.slow.shape[1], s.hidden_state.shape[2], s.hidden_state.shape[1],
         s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
         work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], s.tape.shape[1],
-        plan.inputs, plan.relu, plan.residual,
+        s.inputs.shape[0], s.ahead.shape[0], 2 * s.inputs.shape[0] + s.ahead.shape[0] * plan.shown.shape[0],
+        work.outside.shape[0], s.beside_covariance.shape[1], s.beside_coefficients.shape[0],
+        s.beside_covariance.shape[0], work.beside_cells.shape[0],
+        s.hidden_state.shape[0] - work.beside_cells.shape[0], plan.relu, plan.residual,
     )  # fmt: skip
 
 
 @kernel
 def carve(f8, i8, f4, i2, i1, s, n, plan):
     """Name the rings of one row, given its bytes as arrays of each type."""
-    L, P, C = n.leads, n.regressors, max(n.inputs, 1)
+    L, P, V, D = n.leads, n.regressors, n.given, n.beside
     M, B = plan.memory, plan.begins
-    R, longest, kept = plan.place[L - 1] + plan.leads[L - 1], plan.longest, M if n.inputs > 0 else 1
-    width = P_EXPERT + n.experts + n.taus + conformal.FEATURES
+    R, longest, kept = plan.place[L - 1] + plan.leads[L - 1], plan.longest, M if V > 0 else 0
+    width, waiting = P_EXPERT + n.experts + n.taus + conformal.FEATURES, R if D > 0 else 0
     n0, n1, states = s.season_slots[0], s.season_slots[1], M // CYCLE
     d0, d1 = season.FIXED + DEPTH[0], season.FIXED + DEPTH[1]
     return Rings(
         f8[B[0] : B[0] + M],
-        f8[B[1] : B[1] + kept * C].reshape((kept, C)),
+        f4[B[1] : B[1] + kept * V].reshape((kept, V)),
         i8[B[2] : B[2] + M],
         i1[B[3] : B[3] + M],
         i1[B[4] : B[4] + M * L].reshape((M, L)),
@@ -319,8 +330,9 @@ def carve(f8, i8, f4, i2, i1, s, n, plan):
         i8[B[6] : B[6] + R],
         f4[B[7] : B[7] + (R + 1) * width].reshape((R + 1, width)),
         f4[B[8] : B[8] + longest * 2 * P].reshape((longest, 2, P)),
-        f8[B[9] : B[9] + d0 * n0].reshape((d0, n0)),
-        f8[B[10] : B[10] + d1 * n1].reshape((d1, n1)),
+        f4[B[9] : B[9] + waiting * 2 * D].reshape((waiting, 2, D)),
+        f8[B[10] : B[10] + d0 * n0].reshape((d0, n0)),
+        f8[B[11] : B[11] + d1 * n1].reshape((d1, n1)),
     )
 
 

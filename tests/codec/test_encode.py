@@ -18,7 +18,7 @@ from tests.forecasts import made
 
 T0 = 1_772_432_100 * SECOND_NS  # 2026-03-02 06:15:00 UTC
 SCHEMAS = {name: Draft202012Validator(encode.schema(name)) for name in ("forecast", "event", "info", "health")}
-SOURCES = ["persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee"]
+SOURCES = ["persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee", "covariates"]
 anyfloat = st.floats(width=64)
 
 

@@ -26,7 +26,8 @@ PRIOR, PENALTY = np.array([5.0, 1, 1, 1, 1, 1, 1]), np.array([0.0, 0, 3.0, 1.5, 
 class Lead:
     """One lead run by the kernels, every forecast maturing at once."""
 
-    def __init__(self, lead: int = 1, prior: NDArray = PRIOR) -> None:
+    def __init__(self, lead: int = 1, prior: NDArray = PRIOR, voters: int = OWN) -> None:
+        self.voters = voters  # of the median
         self.lead, self.prior, self.n, self.size = lead, prior, 0, 0.0
         self.state, self.regret, self.w = np.zeros((mix.ROWS, M)), np.zeros(M), np.zeros(M)
         self.said = np.full(M, np.nan)
@@ -37,7 +38,7 @@ class Lead:
 
     def forecast(self, experts: NDArray) -> float:
         self.said[:OWN] = experts
-        consult(self.state, self.said, np.zeros(M))
+        consult(self.state, self.said, np.zeros(M), self.voters)
         return blend(self.weights(), self.said, self.size)[0]
 
     def learn(self, mixture: float, y: float) -> None:
@@ -81,6 +82,18 @@ def test_forecasts_weights_gains_and_news_are_the_twin_s(lead: int) -> None:
         if lead > 1 and math.isfinite(short.live(y, experts[::-1].copy())):
             news(own.state, short.regret, lead, 1, short.n, own.n)
             twin.hear(short.regret, 1)
+
+
+@pytest.mark.parametrize("voters", [1, 2, 3])
+def test_only_the_first_experts_vote_in_the_median_and_all_in_the_mean(voters: int) -> None:
+    own, twin = Lead(voters=voters), Mixture(PRIOR, PENALTY, 1)
+    for y, experts in zip(*drawn(9, 300), strict=True):
+        F = own.forecast(experts)
+        np.testing.assert_allclose(own.said[OWN], twin.committees(experts[:voters])[0], rtol=1e-12)
+        np.testing.assert_allclose(own.said[OWN + 1], twin.committees(experts)[1], rtol=1e-12)
+        if math.isfinite(F):
+            own.learn(F, y)
+            twin.settle(own.said, F, y)
 
 
 anything = st.floats(-1e12, 1e12) | st.just(0.0) | st.just(math.nan)

@@ -13,14 +13,14 @@ from streamlstm.config import Stream
 from streamlstm.kernels import stage
 from streamlstm.kernels.season import PROFILE
 from streamlstm.model.advance import take_scales
-from streamlstm.model.arena import CELL_BASES, HUBER, Layout, birth
+from streamlstm.model.arena import BESIDE_CELL_BASES, BESIDE_HUBER, CELL_BASES, HUBER, Layout, birth
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.features import LINEAR_UNIT
-from streamlstm.model.learn import STATE_UNIT, TARGET_CLIP, gradient, labels, look
+from streamlstm.model.learn import STATE_UNIT, TARGET_CLIP, gradient, labels, look, look_beside
 from streamlstm.model.state import B_LAST, B_LINEAR, B_RISE, CYCLE, carve, shape, work_dtype
 from streamlstm.model.zone import NEVER_NS
 from tests import reference, reference_settings
-from tests.small import STREAM, STREAM_TWO_LAYERS, with_model
+from tests.small import STREAM, STREAM_BESIDE, STREAM_TWO_LAYERS, with_model
 
 HOUR_NS = 3_600_000_000_000
 OBSERVATIONS, GAP_AT, MISSED, MISSING_AT, WILD_AT = 238, 190, 3, 193, 196
@@ -48,6 +48,8 @@ def gradient_of(records, f8, i8, f4, i2, i1, plans, works, row, cell, start, ste
     m = carve(f8[row], i8[row], f4[row], i2[row], i1[row], s, shape(s, work, plan), plan)
     look(s, m, plan, work, steps)
     labels(s, m, plan, work, steps, k)
+    if cell >= shape(s, work, plan).own:
+        look_beside(s, m, plan, work, steps)
     return gradient(s, m, plan, work, cell, steps)
 
 
@@ -72,7 +74,8 @@ class Series:
             hours += 1 + missed
             y = 10 + 3 * math.sin(hours * 2 * math.pi / 24) + noise[i]
             y = math.nan if i == MISSING_AT else 60.0 if i == WILD_AT else y
-            out.append(Step(self.slot, hours * HOUR_NS, hours * HOUR_NS, NEVER_NS, 0, missed, False, (y,), i))
+            values = (y, hours % 7.0, 0.0, noise[i], -noise[i]) if self.layout.given else (y,)
+            out.append(Step(self.slot, hours * HOUR_NS, hours * HOUR_NS, NEVER_NS, 0, missed, False, values, i))
         return out
 
     def learned(self, cell: int, start: int, steps: int) -> tuple[NDArray, int, NDArray]:
@@ -122,7 +125,7 @@ class Series:
             return float(stored) / LINEAR_UNIT * math.sqrt(self.record["base_square"][B_LAST, j])
         return 0.0
 
-    def slopes(self, cell: int, start: int, features: NDArray, labels: NDArray) -> NDArray:
+    def slopes(self, cell: int, start: int, features: NDArray, labels: NDArray, delta: float = HUBER) -> NDArray:
         """The twin's gradient, from the hidden state that was kept at the window's start."""
         n = self.layout.sizes
         kept = self.rows.ring(self.slot, "past_states")[start // CYCLE % (self.layout.memory // CYCLE), cell]
@@ -140,7 +143,7 @@ class Series:
         )
         return reference.central_differences(
             lambda flat: reference.window_loss(
-                net(flat), features, kept[:, : n.hidden], kept[:, n.hidden :], labels, HUBER
+                net(flat), features, kept[:, : n.hidden], kept[:, n.hidden :], labels, delta
             ),
             self.record["weights"][cell, : self.used].astype(np.float64),
             step=3e-6,
@@ -172,6 +175,31 @@ def test_the_row_s_gradient_is_the_slope_of_the_twin_s_loss(series: Series, cell
         np.testing.assert_allclose(found, slopes, rtol=0, atol=1e-5 * np.abs(slopes).max())
         assert np.abs(slopes).max() > 0.05
     assert wild
+
+
+@pytest.fixture(scope="module")
+def beside() -> Series:
+    return Series(with_model(STREAM_BESIDE, memory=64))
+
+
+@pytest.mark.parametrize("cell", range(5))
+def test_with_covariates_so_it_is_for_the_cells_that_see_them_and_for_those_that_do_not(
+    beside: Series, cell: int
+) -> None:
+    seeing = cell - 3
+    base = BESIDE_CELL_BASES[seeing] if seeing >= 0 else CELL_BASES[cell]
+    start = aligned(beside.k - 8)
+    found, labelled, features = beside.learned(cell, start, STEPS)
+    labels = beside.labels(start, STEPS, base)
+    assert labelled == np.count_nonzero(~np.isnan(labels)) > 0
+    n = beside.layout.sizes
+    assert features[:, -n.outside :].any(axis=0).all() == (seeing >= 0)
+    slopes = beside.slopes(cell, start, features, labels, BESIDE_HUBER[seeing] if seeing >= 0 else HUBER)
+    np.testing.assert_allclose(found, slopes, rtol=0, atol=1e-5 * np.abs(slopes).max())
+    on_covariates = found[: n.features * 4 * n.hidden].reshape(n.features, -1)[-n.outside :]
+    assert on_covariates.any() == (seeing >= 0)
+    weights = beside.record["weights"][cell, : n.features * 4 * n.hidden].reshape(n.features, -1)[-n.outside :]
+    assert weights.any() == (seeing >= 0)
 
 
 def test_imputed_steps_are_neither_origins_nor_labels(series: Series) -> None:
