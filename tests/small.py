@@ -26,6 +26,6 @@ STREAM_BESIDE = Stream.model_validate(
         "step": "1h",
         "format": "json",
         "value": ("y", "a"),
-        "covariates": ({"topic": "weather", "value": "w", "known_ahead": True},),
+        "covariates": ({"topic": "weather", "value": "w", "time": "t", "known_ahead": True},),
     }
 )

@@ -10,10 +10,8 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from math import nan
 
 from benchmarks.kinds.figure import Given, NotHere
-from benchmarks.kinds.passes import HOUR_NS, LEADS
 from streamlstm.codec.table import Row
 from streamlstm.events import SECOND_NS
 
@@ -24,31 +22,7 @@ WEATHER = ("temp", "hum", "windspeed", "weathersit", "workingday")
 SKIES = {"clear": 1.0, "cloudy/misty": 2.0, "light rain/snow": 3.0, "heavy rain/snow": 4.0}
 
 
-def hires(given: Given) -> list[Row]:
-    """Hires alone."""
-    return [row._replace(values=row.values[:1]) for row in _read(given)]
-
-
-def with_weather_ahead(given: Given) -> list[Row]:
-    """Hires, and for each of `WEATHER` its true value at every lead's time: a weather forecast that is never wrong.
-
-    Unknown where that hour has no row.
-    """
-    rows = _read(given)
-    at = {row.time_ns: row.values for row in rows}
-    unknown = (nan,) * (1 + len(WEATHER))
-    return [
-        row._replace(
-            values=(
-                row.values[0],
-                *(at.get(row.time_ns + lead * HOUR_NS, unknown)[1 + q] for q in range(len(WEATHER)) for lead in LEADS),
-            )
-        )
-        for row in rows
-    ]
-
-
-def _read(given: Given) -> list[Row]:
+def rows(given: Given) -> list[Row]:
     """Hires and `WEATHER` of each hour."""
     path = given.folder / NAME if given.folder else None
     if path is None or not path.is_file():
