@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.kinds.figure import Figure, Given
 from benchmarks.kinds.made import DAY
-from benchmarks.kinds.passes import LEADS, Said, rows_of, run
+from benchmarks.kinds.passes import LEADS, Said, rows_of, run, stream
 from benchmarks.skill.datasets import TAXI
 from streamlstm.codec.table import Row
 from streamlstm.events import Floats
@@ -50,7 +50,7 @@ def measure(given: Given) -> list[Figure]:
     }
     found = []
     for name, rows in series.items():
-        said = run(given, rows)
+        said = run(given, rows, stream(given, type="boolean"))
         found += [
             Figure(f"{name}, log loss over running frequencies, lead {lead}", against_frequencies(said, j), 0.9, 0.75)
             for j, lead in enumerate(LEADS)

@@ -15,7 +15,7 @@ WEIGHTS, SQUARES = 0, 1  # rows of a lead's state (2, K)
 START = 10.0  # of the sums of squares
 RATE = 0.05
 NEAR = 0.02  # a forecast is held this far from 0 and from 1, where its log odds would be infinite
-SURE = 8.0  # log odds of the surest probability: 1 in 3,000
+SURE = 12.0  # log odds of the surest probability: 1 in 160,000
 
 
 @kernel

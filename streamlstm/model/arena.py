@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
-from streamlstm.kernels import conformal, detect, doubt, linear, mix, optimiser, quantiles, score, stack
+from streamlstm.kernels import conformal, detect, doubt, linear, logit, mix, optimiser, quantiles, score, stack
 from streamlstm.kernels.season import ERROR, FIXED
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
 from streamlstm.model.state import (
@@ -66,6 +66,7 @@ class Sizes(NamedTuple):
     features: int  # F: inputs of the first layer
     regressors: int  # P: of the linear branch
     attention: int  # R: past hidden states that the heads look back at
+    binary: int  # 1: the values are 0 and 1, and what is forecast is a probability
     weights: int  # of one cell: per layer w, b and peepholes, attention's, the heads; rounded up to whole cache lines
 
     @classmethod
@@ -91,6 +92,7 @@ class Sizes(NamedTuple):
             features=features,
             regressors=regressors,
             attention=m.attention,
+            binary=int(stream.type in ("boolean", "category")),
             weights=-(-(in_cells + (m.hidden**2 + L * m.hidden if m.attention else 0) + L * (m.hidden + 1)) // 16) * 16,
         )
 
@@ -192,7 +194,8 @@ class Layout:
         plan["shown"] = [j * (n.leads - 1) // max(n.shown - 1, 1) for j in range(n.shown)]
         plan["window"] = max(8, min(round(DAY_NS / step), WINDOW))
         plan["rate"] = 1.0 - 0.5 ** (step / (4 * min(longest, 2016 * step)))
-        plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
+        plan["lowest"], plan["highest"] = stream.limits
+        plan["whole"] = stream.type == "count"
         plan["inputs"], plan["relu"] = stream.inputs, m.activation == "relu"
         plan["residual"], plan["optimiser"] = m.residual, optimiser.NAMES.index(m.optimiser)
         plan["pruning"], plan["matrices"] = m.pruning, n.matrices
@@ -330,6 +333,7 @@ class Rows:
         s["lean"][:, 0] = quantiles.LEAN
         s["naive_share"], s["naive"] = 1.0, 1
         s["mix_weights"] = 1.0 / n.experts
+        s["logit"][:, logit.WEIGHTS, :-1], s["logit"][:, logit.SQUARES] = 1.0 / n.experts, logit.START
         s["stack_covariance"] = np.eye(n.experts - 1) * stack.START
         s["season_ns"] = (*self.layout.season_ns, 0, 0)[:2]
         s["season_slots"] = self.layout.cut(self.layout.season_ns)

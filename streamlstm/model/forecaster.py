@@ -59,11 +59,12 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     for b in range(rows.shape[0]):
         r = rows[b]
         s = records[r]
-        m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], s, shape(s, work, plan), plan)
+        n = shape(s, work, plan)
+        m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], s, n, plan)
         if s.index < 0:
             s.anchor_ns = times[b, 1] - plan.step_ns // 2
         y, civil = values[b, 0], times[b, 1] - s.anchor_ns
-        why = question(s, y)
+        why = question(s, y) if n.binary == 0 else doubt.NONE
         real = not math.isnan(y) and why == doubt.NONE
         for j in range(out.shape[1]):
             out[b, j] = math.nan

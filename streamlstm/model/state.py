@@ -52,6 +52,7 @@ def record(n: Sizes) -> np.dtype:
     """The fixed part of a row, as a numpy record: everything whose size the configuration decides."""
     L, H, N, W, P, X = n.leads, n.hidden, n.layers, n.weights, n.regressors, conformal.FEATURES
     E, M, T = n.cells, n.experts, n.taus
+    truths = L if n.binary else 0
     whole, number, single = np.int64, np.float64, np.float32
     return aligned(
         [
@@ -116,6 +117,7 @@ def record(n: Sizes) -> np.dtype:
             ("naive_share", number, (L,)),
             ("stack", number, (L, M - 1)),  # coefficients of the last committee, and their covariance
             ("stack_covariance", number, (L, M - 1, M - 1)),
+            ("logit", number, (truths, 2, M + 1)),  # of truth values: weights of the log odds, sums of their squares
             ("error_size", number, (L, 3)),
             ("exponents", number, (L, X)),
             ("exponent_squares", number, (L, X)),
@@ -212,6 +214,7 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("rate", number),  # of the running mean: a half-life of four longest seasons
             ("lowest", number),  # physical bounds
             ("highest", number),
+            ("whole", whole),  # 1: values are whole numbers, and so are the ends of intervals
         ],
         align=True,
     )
@@ -267,6 +270,7 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("differences", number, (M - 1,)),
             ("product", number, (M - 1,)),
             ("stack_gain", number, (M - 1,)),
+            ("odds", number, (M + 1 if n.binary else 0,)),
         ]
     )
 
@@ -284,7 +288,7 @@ def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]
 Shape = namedtuple(
     "Shape",
     "leads levels taus hidden layers cells experts features shown truncation windows regressors attention "
-    "inputs relu residual",
+    "binary inputs relu residual",
 )
 
 
@@ -295,7 +299,7 @@ def shape(s, work, plan):
         s.covered.shape[1], s.covered.shape[0], s.slow.shape[1], s.hidden_state.shape[2], s.hidden_state.shape[1],
         s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
         work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], s.tape.shape[1],
-        plan.inputs, plan.relu, plan.residual,
+        1 if s.logit.shape[0] > 0 else 0, plan.inputs, plan.relu, plan.residual,
     )  # fmt: skip
 
 
