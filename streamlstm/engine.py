@@ -258,10 +258,11 @@ class Engine:
         learner = self._learners.get(key)
         if learner is None:
             learner = Learner(member.stream, Layout.of(member.stream, rhythm.step_ns, rhythm.regular))
-        if self._used_bytes() + learner.layout.row_bytes > self._memory_bytes:
+        births = [birth(self._seed, name) for name in _rows_of(member)]
+        if self._used_bytes() + len(births) * learner.layout.row_bytes > self._memory_bytes:
             return False
         self._learners[key] = learner
-        member.learner, member.slot = learner, learner.rows.add(birth(self._seed, member.series))
+        member.learner, member.slot = learner, learner.open(births)
         return True
 
     def _used_bytes(self) -> int:
@@ -348,6 +349,11 @@ def _computable(values: tuple[float, ...]) -> bool:
         if not (-MOST <= value <= MOST or value != value):
             return False
     return True
+
+
+def _rows_of(member: Member) -> list[str]:
+    """What the rows of a series are called: it takes one, but a category one for each class."""
+    return [member.series, *[f"{member.series}/{name}" for name in member.stream.classes[1:]]]
 
 
 def _horizon_ns(stream: Stream) -> int:

@@ -86,7 +86,7 @@ class Member:
             float(row["gradient_norm"].max()),
             int(row["gaps"]),
             int(row["drifts"]),
-            self.learner.layout.row_bytes,
+            self.learner.rows_a_series * self.learner.layout.row_bytes,
         )
 
 

@@ -12,6 +12,7 @@ from streamlstm.config import Stream
 from streamlstm.distribution import probabilities
 from streamlstm.events import Floats, Frame
 from streamlstm.model.arena import NEVER, Layout, Rows, zeros
+from streamlstm.model.classes import combined, one_hot, with_classes
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
 from streamlstm.model.state import SOURCES, work_dtype
@@ -42,8 +43,10 @@ class Learner:
         self._spare = Rows(layout)  # one row, for what is only looked at
         sizes = layout.sizes
         self.columns = columns(sizes.leads, sizes.levels, sizes.taus)
+        self.classes = len(stream.classes)
+        parts = with_classes(self.columns, sizes.leads, self.classes) if self.classes else self.columns
         self.frame = Frame(
-            layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), self.columns, SOURCES
+            layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), parts, SOURCES, stream.classes
         )
         self.most_walked = min(MOST_WALKED, layout.memory // 2)
         self._given = 1 + 2 * stream.inputs + stream.ahead * len(stream.leads)  # values of a step
@@ -51,8 +54,33 @@ class Learner:
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
 
+    @property
+    def rows_a_series(self) -> int:
+        return max(1, self.classes)
+
+    def open(self, births: Sequence[bytes]) -> int:
+        """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own."""
+        first, *_ = [self.rows.add(birth) for birth in births]
+        return first
+
     def take(self, steps: Sequence[Step]) -> Floats:
-        """Learn the steps in order; each gives one output row (see `columns`)."""
+        """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
+        if not self.classes:
+            return self._take(steps)
+        return np.array([self._category(step, self._take(self._of_classes(step))) for step in steps])
+
+    def _of_classes(self, step: Step) -> list[Step]:
+        """A step of a category as one of each of its classes, in the rows from the series' own on."""
+        shown = one_hot(step.values, self.classes)
+        return [step._replace(slot=step.slot + k, values=values) for k, values in enumerate(shown)]
+
+    def _category(self, step: Step, rows: Floats) -> Floats:
+        records = [self.rows.record(step.slot + k) for k in range(self.classes)]
+        odd, fallen = (np.array([s["event"][1] for s in records]) > 0, np.array([s["told"] for s in records]) > 0)
+        return combined(rows, odd, fallen, self.frame.parts, step.values[0])
+
+    def _take(self, steps: Sequence[Step]) -> Floats:
+        """Each step gives one output row (see `columns`)."""
         out = np.empty((len(steps), self.columns["all"].stop))
         chunks: dict[int, list[int]] = {}
         for number, step in enumerate(steps):
@@ -68,7 +96,12 @@ class Learner:
         return out
 
     def peek(self, step: Step) -> Floats:
-        """The output row that a step would give; the series does not take it."""
+        """The numbers that a step would give; the series does not take it."""
+        if not self.classes:
+            return self._peek(step)
+        return self._category(step, np.array([self._peek(one) for one in self._of_classes(step)]))
+
+    def _peek(self, step: Step) -> Floats:
         if not self._spare.chunks:
             self._spare.reserve()
         self._spare.row(0)[:] = self.rows.row(step.slot)
