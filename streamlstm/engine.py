@@ -262,7 +262,7 @@ class Engine:
         if self._used_bytes() + len(births) * learner.layout.row_bytes > self._memory_bytes:
             return False
         self._learners[key] = learner
-        member.learner, member.slot = learner, learner.open(births)
+        member.learner, member.slot = learner, learner.add(births)
         return True
 
     def _used_bytes(self) -> int:

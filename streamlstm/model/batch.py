@@ -58,7 +58,7 @@ class Learner:
     def rows_a_series(self) -> int:
         return max(1, self.classes)
 
-    def open(self, births: Sequence[bytes]) -> int:
+    def add(self, births: Sequence[bytes]) -> int:
         """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own."""
         first, *_ = [self.rows.add(birth) for birth in births]
         return first
