@@ -258,7 +258,7 @@ class Engine:
         learner = self._learners.get(key)
         if learner is None:
             learner = Learner(member.stream, Layout.of(member.stream, rhythm.step_ns, rhythm.regular))
-        births = [birth(self._seed, name) for name in _rows_of(member)]
+        births = [birth(self._seed, name) for name in _rows_of(member.series, learner.rows_a_series)]
         if self._used_bytes() + len(births) * learner.layout.row_bytes > self._memory_bytes:
             return False
         self._learners[key] = learner
@@ -351,9 +351,9 @@ def _computable(values: tuple[float, ...]) -> bool:
     return True
 
 
-def _rows_of(member: Member) -> list[str]:
-    """What the rows of a series are called: it takes one, but a category one for each class."""
-    return [member.series, *[f"{member.series}/{name}" for name in member.stream.classes[1:]]]
+def _rows_of(series: str, rows: int) -> list[str]:
+    """What the rows of a series are called: the first as the series itself."""
+    return [series, *[f"{series}/{row}" for row in range(1, rows)]]
 
 
 def _horizon_ns(stream: Stream) -> int:

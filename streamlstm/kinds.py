@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LIMITS: Mapping[str, tuple[float, float]] = {
     "boolean": (0.0, 1.0),
     "category": (0.0, 1.0),  # each class is a truth value
+    "angle": (-1.0, 1.0),  # sine and cosine
     "count": (0.0, inf),
     "counter": (0.0, inf),
 }

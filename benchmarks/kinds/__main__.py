@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.kinds import (
+    angles,
     beginnings,
     boolean,
     clocks,
@@ -46,6 +47,7 @@ ROWS = (
     Measure("joint", covariates.joint),
     Measure("beginnings", beginnings.measure),
     Measure("boolean", boolean.measure),
+    Measure("angles", angles.measure),
 )
 
 

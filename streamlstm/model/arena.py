@@ -345,7 +345,8 @@ class Rows:
 
 def row_bytes(stream: Stream, step_ns: int) -> int:
     """What one series of a stream takes, at a given step."""
-    return max(1, len(stream.classes)) * Layout.of(stream, step_ns, True).row_bytes
+    rows = 2 if stream.type == "angle" else max(1, len(stream.classes))
+    return rows * Layout.of(stream, step_ns, True).row_bytes
 
 
 def birth(seed: int, series: str) -> bytes:

@@ -12,9 +12,9 @@ from streamlstm.config import Stream
 from streamlstm.distribution import probabilities
 from streamlstm.events import Floats, Frame
 from streamlstm.model.arena import NEVER, Layout, Rows, zeros
-from streamlstm.model.classes import combined, one_hot, with_classes
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
+from streamlstm.model.several import Face, Now, face
 from streamlstm.model.state import SOURCES, work_dtype
 
 MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
@@ -43,8 +43,8 @@ class Learner:
         self._spare = Rows(layout)  # one row, for what is only looked at
         sizes = layout.sizes
         self.columns = columns(sizes.leads, sizes.levels, sizes.taus)
-        self.classes = len(stream.classes)
-        parts = with_classes(self.columns, sizes.leads, self.classes) if self.classes else self.columns
+        self.face = face(stream)
+        parts = self.face.parts(self.columns) if self.face else self.columns
         self.frame = Frame(
             layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), parts, SOURCES, stream.classes
         )
@@ -56,7 +56,7 @@ class Learner:
 
     @property
     def rows_a_series(self) -> int:
-        return max(1, self.classes)
+        return self.face.rows if self.face else 1
 
     def add(self, births: Sequence[bytes]) -> int:
         """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own."""
@@ -65,19 +65,18 @@ class Learner:
 
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
-        if not self.classes:
+        if self.face is None:
             return self._take(steps)
-        return np.array([self._category(step, self._take(self._of_classes(step))) for step in steps])
+        return np.array([self._together(self.face, step, self._take(_faces(self.face, step))) for step in steps])
 
-    def _of_classes(self, step: Step) -> list[Step]:
-        """A step of a category as one of each of its classes, in the rows from the series' own on."""
-        shown = one_hot(step.values, self.classes)
-        return [step._replace(slot=step.slot + k, values=values) for k, values in enumerate(shown)]
-
-    def _category(self, step: Step, rows: Floats) -> Floats:
-        records = [self.rows.record(step.slot + k) for k in range(self.classes)]
-        odd, fallen = (np.array([s["event"][1] for s in records]) > 0, np.array([s["told"] for s in records]) > 0)
-        return combined(rows, odd, fallen, self.frame.parts, step.values[0])
+    def _together(self, face: Face, step: Step, said: Floats) -> Floats:
+        """What the rows of one series have said, as one forecast's numbers."""
+        records = [self.rows.record(step.slot + k) for k in range(face.rows)]
+        now = Now(
+            np.array([record["event"][1] > 0 for record in records]),
+            *(np.array([record[name] > 0 for record in records]) for name in ("told", "quarantined", "drift_told")),
+        )
+        return face.combined(said, now, self.frame.parts, step.values[0])
 
     def _take(self, steps: Sequence[Step]) -> Floats:
         """Each step gives one output row (see `columns`)."""
@@ -97,9 +96,9 @@ class Learner:
 
     def peek(self, step: Step) -> Floats:
         """The numbers that a step would give; the series does not take it."""
-        if not self.classes:
+        if self.face is None:
             return self._peek(step)
-        return self._category(step, np.array([self._peek(one) for one in self._of_classes(step)]))
+        return self._together(self.face, step, np.array([self._peek(one) for one in _faces(self.face, step)]))
 
     def _peek(self, step: Step) -> Floats:
         if not self._spare.chunks:
@@ -149,6 +148,11 @@ class Learner:
             out,
         )
         return out, taken
+
+
+def _faces(face: Face, step: Step) -> list[Step]:
+    """A step of a series that takes several rows, as each of them sees it: the rows from the series' own on."""
+    return [step._replace(slot=step.slot + k, values=values) for k, values in enumerate(face.shown(step.values))]
 
 
 def _whole(numbers: Sequence[object]) -> NDArray[np.int64]:
