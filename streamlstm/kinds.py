@@ -43,6 +43,8 @@ def type_problems(stream: Stream) -> list[tuple[Where, str]]:
             found.append(((name,), f"need type = '{of}' beside it"))
     if own in ("boolean", "category", "angle") and stream.bounds:
         found.append((("bounds",), f"{article} has its own"))
+    if own == "boolean" and not set(stream.map.values()) <= {0.0, 1.0}:
+        found.append((("map",), "a boolean is 1 or 0"))
     if own == "count" and stream.bounds and stream.bounds[0] < 0:
         found.append((("bounds",), "a count is never below 0"))
     if own == "category" and stream.map:

@@ -32,6 +32,7 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
     "category": (lambda n, _: {"mode": ("heat", "Off", "cool")[n // 4 % 3]}, "for each of heat, cool, off"),
     "count": (lambda n, _: n * n % 5, "count in people"),
     "counter": (lambda n, s: {"total": 7000 + 3 * n + n % 3, "time": s}, "counter in kWh, differences a step; sum"),
+    "covariates": (lambda n, s: {"power": 300 + n % 5, "flow": 9, "ts": s}, "number in W; mean of each step of 1h"),
     "demo": (lambda n, s: {"flow": 30 + n % 5, "time": s}, "number in l/s; step of 1h"),
     "example": (lambda n, s: {"temperature": 20 + n % 4 / 2, "humidity": 40, "last_seen": s}, "number in °C within"),
 }
@@ -44,7 +45,7 @@ def test_every_page_is_here() -> None:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_page_s_messages_become_forecasts(name: str) -> None:
     config = load(FOLDER / f"{name}.toml", {})
-    (stream,) = config.streams
+    stream = config.streams[0]
     says, words = PAGES[name]
     assert words in understood(stream)
     small = stream.model_copy(update={"model": STREAM.model})  # what a page says of the cells is compiled elsewhere
