@@ -27,6 +27,7 @@ from rich.markup import escape
 from streamlstm import config as settings
 from streamlstm.events import SECOND_NS
 from streamlstm.problems import ConfigError
+from streamlstm.understood import understood
 
 FIXABLE, USAGE, INTERNAL = 1, 2, 70
 EXIT_CODES = (
@@ -211,6 +212,7 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
             "problems": [],
             "bytes_per_series": sizes,
             "series": fitting,
+            "understood": {s.name: understood(s) for s in checked.streams},
             "covariates": covariates,
         }
         Console().out(json.dumps(document, ensure_ascii=False))
@@ -220,7 +222,8 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
     for each in checked.streams:
         size, known = sizes[each.name], f"; {_covariates(each)}" if each.inputs + each.ahead else ""
         memory = f"{size / 2**10:,.0f} KiB for each series, {size * most / 2**30:.2f} GiB for {most:,}"
-        out.print(f"{escape(each.name)}: {memory}{known}")
+        out.print(f"{escape(each.name)}: {escape(understood(each))}{known}")
+        out.print(f"{escape(each.name)}: {memory}")
     if fitting < most:
         out.print(f"[yellow]limits.memory holds {fitting:,} of limits.max_series = {most:,}[/yellow]")
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
+from math import inf, tau
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from streamlstm.conflicts import between, covariate_problems, joining_problems, lead_problems, step_problems
+from streamlstm.kinds import LIMITS, type_problems
 from streamlstm.naming import key_path, name_problems, topic_filter, topic_problems, url_problem
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
 from streamlstm.sources import FILES, files, overlaid, parsed
@@ -224,6 +226,20 @@ class Stream(Section):
     time_format: Annotated[
         Literal["auto", "rfc3339", "s", "ms", "us", "ns"], Field(description="auto: RFC 3339 text or epoch seconds")
     ] = "auto"
+    type: Annotated[
+        Literal["number", "boolean", "count", "counter", "angle", "category"],
+        Field(description="what kind of values they are, and so which arithmetic is right for them"),
+    ] = "number"
+    classes: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=64)], ...],
+        Field(max_length=8, description="the words of a category, each forecast with a probability"),
+    ] = ()
+    period: Annotated[
+        float | None, Field(gt=0, description="of an angle: the value that is 0 again; absent: 360, in rad 2π")
+    ] = None
+    rollover: Annotated[
+        float | None, Field(gt=0, description="of a counter: the value at which it begins at 0 again, such as 65536")
+    ] = None
     map: Annotated[dict[str, float], Field(description="what booleans and categories count as, e.g. {on = 1}")] = {}
     unit: Annotated[str, Field(max_length=32)] = ""
     bounds: Annotated[tuple[float, float] | None, Field(description="[lowest, highest] value that is physical")] = None
@@ -323,6 +339,7 @@ class Stream(Section):
         found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
         found += step_problems(self.step, self.aggregate, self.hold)
         found += joining_problems(self)
+        found += type_problems(self)
         several(found)
         return self
 
@@ -330,6 +347,16 @@ class Stream(Section):
     def in_time(self) -> bool:
         """Whether a lead is a duration, not a number of steps."""
         return any(lead < 0 for lead in self.leads)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest value that there can be of what is forecast; of a counter, of its differences."""
+        return self.bounds or LIMITS.get(self.type, (-inf, inf))
+
+    @property
+    def turn(self) -> float:
+        """Of an angle: how much is once around."""
+        return self.period or (tau if self.unit == "rad" else 360.0)
 
     @property
     def inputs(self) -> int:

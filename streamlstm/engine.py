@@ -37,6 +37,7 @@ from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
 from streamlstm.timeline.gaps import bridge, bridge_event
 from streamlstm.timeline.join import Joins
+from streamlstm.timeline.meter import Meter
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
 from streamlstm.timeline.steps import Steps
@@ -148,15 +149,21 @@ class Engine:
 
     def _member(self, series: str, stream: Stream) -> Member:
         steps = None
+        meter = Meter(stream.limits, stream.rollover) if stream.type == "counter" else None
         if stream.aggregate or stream.hold:
             assert isinstance(stream.step, int), "the configuration wants a step for it"
             civil = self._civil[stream.name]
             steps = Steps(
-                stream.step, stream.aggregate or "last", stream.hold, stream.gap, lambda time_ns: civil.of(time_ns)[0]
+                stream.step,
+                stream.aggregate or "last",
+                stream.hold,
+                stream.gap,
+                lambda time_ns: civil.of(time_ns)[0],
+                meter,
             )
         join = self._joins[stream.name].join(series) if stream.name in self._joins else None
         pace = Pace(stream.step, in_time=stream.in_time)
-        return Member(series, stream, Reorder(stream.lateness), pace, steps, join)
+        return Member(series, stream, Reorder(stream.lateness), pace, steps, meter, join)
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
@@ -216,7 +223,7 @@ class Engine:
             if isinstance(item, Discarded):
                 out.append(item)
             elif member.steps is None:
-                self._go_on(member, item, out)
+                self._go_on(member, member.meter.step(item) if member.meter else item, out)
             else:
                 self._gathered += 1
                 for step in member.steps.feed(item):
@@ -260,11 +267,12 @@ class Engine:
         learner = self._learners.get(key)
         if learner is None:
             learner = Learner(member.stream, Layout.of(member.stream, rhythm.step_ns, rhythm.regular))
-        if self._used_bytes() + learner.layout.row_bytes > self._memory_bytes:
+        births = [birth(self._seed, name) for name in _rows_of(member.series, learner.rows_a_series)]
+        if self._used_bytes() + len(births) * learner.layout.row_bytes > self._memory_bytes:
             return False
         self._learners[key] = learner
-        donor = learner.rows.donor() if member.stream.group else None
-        member.learner, member.slot = learner, learner.rows.add(birth(self._seed, member.series))
+        donor = learner.rows.donor() if member.stream.group and len(births) == 1 else None
+        member.learner, member.slot = learner, learner.add(births)
         if donor is not None:
             learner.rows.inherit(member.slot, donor)
         return True
@@ -308,12 +316,16 @@ class Engine:
             missed, _, reset = cross(last_ns, time_ns, layout.step_ns, member.stream.gap)
             if reset or missed > learner.most_walked:
                 missed, reset = 0, True  # what is forgotten need not be walked
+        if member.meter and not member.steps and (missed or reset):
+            values = (math.nan, *values[1:])  # what was added over several steps is no step's
         civil = self._civil[obs.stream].of(time_ns)
         return Step(member.slot, time_ns, *civil, missed, reset, values, obs.position)
 
     def _said(self, ready: Ready, step: Step, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
         """One row of numbers as a forecast, and what began or ended with it."""
         member, obs, _ = ready
+        if member.meter:
+            obs = obs._replace(values=(step.values[0], *obs.values[1:]))
         _, _, state, happened, strength = tail
         member.state = STATES[int(state)] if state == state else State.WARMING
         # a copy, or each series' newest forecast would keep its whole batch in memory
@@ -349,6 +361,11 @@ def _computable(values: tuple[float, ...]) -> bool:
         if not (-MOST <= value <= MOST or value != value):
             return False
     return True
+
+
+def _rows_of(series: str, rows: int) -> list[str]:
+    """What the rows of a series are called: the first as the series itself."""
+    return [series, *[f"{series}/{row}" for row in range(1, rows)]]
 
 
 def _horizon_ns(stream: Stream) -> int:

@@ -124,6 +124,7 @@ class Frame:
     taus: tuple[float, ...]  # probabilities (T,) of the quantiles
     parts: Mapping[str, slice]  # of the numbers
     sources: tuple[str, ...]  # kinds of experts
+    classes: tuple[str, ...] = ()  # (K,) of a category
 
 
 class Part:
@@ -165,6 +166,7 @@ class Forecast:
     skill_seasonal = Part()  # the same against the seasonal naive
     absolute_error = Part()  # running mean absolute error of what was published
     coverage = Part(in_rows=True)  # (Q, L) share of actuals inside the interval, running
+    classes = Part(in_rows=True)  # (K, L) probabilities, of a category alone; its yhat is the place of the likeliest
 
     @property
     def series(self) -> str:

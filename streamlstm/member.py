@@ -11,6 +11,7 @@ from streamlstm.config import Stream
 from streamlstm.events import BEGINNING, Forecast, Observation, Reason, State
 from streamlstm.model.batch import Learner
 from streamlstm.timeline.join import Join
+from streamlstm.timeline.meter import Meter
 from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace
 from streamlstm.timeline.steps import Steps
@@ -56,6 +57,7 @@ class Member:
     order: Reorder
     pace: Pace
     steps: Steps | None  # where readings are gathered into a coarser grid
+    meter: Meter | None  # of a counter
     join: Join | None  # where there are covariates
     early: list[Observation] = field(default_factory=list)  # until the step is found
     learner: Learner | None = None
@@ -84,7 +86,7 @@ class Member:
             float(row["gradient_norm"].max()),
             int(row["gaps"]),
             int(row["drifts"]),
-            self.learner.layout.row_bytes,
+            self.learner.rows_a_series * self.learner.layout.row_bytes,
         )
 
 

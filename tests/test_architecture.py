@@ -14,6 +14,7 @@ PACKAGE = ROOT / "streamlstm"
 # Which floor each room is on; a room imports only from lower floors, and within itself.
 FLOORS = {
     "events": 0, "config": 0, "kernels": 0, "problems": 0, "units": 0, "naming": 0, "conflicts": 0, "sources": 0,
+    "kinds": 0, "understood": 0,
     "distribution": 1,
     "timeline": 1,
     "codec": 2, "model": 2,
@@ -30,9 +31,11 @@ ROOMS = {
 }  # fmt: skip
 
 BESIDE = {
-    "config": {"problems", "units", "naming", "conflicts", "sources"},
+    "config": {"problems", "units", "naming", "conflicts", "sources", "kinds"},
+    "understood": {"problems", "units", "config"},
     "problems": {"units"},
     "sources": {"problems"},
+    "kinds": {"problems", "config"},
     "conflicts": {"problems", "units", "naming", "config"},
 }  # the pages that word the settings
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.kinds import (
+    angles,
     beginnings,
     boolean,
     clocks,
@@ -47,6 +48,7 @@ ROWS = (
     Measure("beginnings", beginnings.measure),
     Measure("helpful", covariates.helpful),
     Measure("boolean", boolean.measure),
+    Measure("angles", angles.measure),
 )
 
 

@@ -35,6 +35,7 @@ class Said:
     lower: Floats  # (N, Q, L)
     upper: Floats  # (N, Q, L)
     quantiles: Floats  # (N, T, L)
+    classes: Floats  # (N, K, L) of a category, else (N, 0, L)
     step_ns: int
     leads: tuple[int, ...]  # in steps, as the engine counts them
     taus: tuple[float, ...]
@@ -80,6 +81,7 @@ def run(
         np.array([f.lower for f in said]),
         np.array([f.upper for f in said]),
         np.array([f.quantiles for f in said]),
+        np.array([f.classes if f.frame.classes else np.zeros((0, len(f.leads))) for f in said]),
         said[0].step_ns,
         said[0].leads,
         said[0].taus,

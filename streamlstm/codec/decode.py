@@ -5,7 +5,7 @@ Never a raise, whatever the bytes are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from streamlstm.codec import covariates
 from streamlstm.codec.document import Path, lookup, parse
+from streamlstm.codec.kinds import place, text_of, truth, whole
 from streamlstm.codec.topics import Beside, Router
-from streamlstm.codec.values import Unreadable, counted, from_text, number, shown, time_ns
+from streamlstm.codec.values import Unreadable, counted, number, shown, time_ns
 from streamlstm.config import Stream
 from streamlstm.events import SECOND_NS, Arrival, Discarded, Input, Known, Observation, Reason
 from streamlstm.naming import key_path
@@ -30,6 +31,7 @@ class _Plan:
     is_json: bool
     retained: bool
     target: Path
+    read: Callable[[Any], float | Unreadable]  # the target's value
     covariates: tuple[Path, ...]
     time: Path | None
     time_format: str
@@ -96,7 +98,7 @@ class Decoder:
         document = parse(payload) if plan.is_json else None
         if isinstance(document, Unreadable):
             return document
-        target = counted(lookup(document, plan.target), plan.words) if plan.is_json else from_text(payload, plan.words)
+        target = plan.read(lookup(document, plan.target) if plan.is_json else text_of(payload))
         if isinstance(target, Unreadable):
             return target
         if plan.bounds and not plan.bounds[0] <= target <= plan.bounds[1] and target == target:
@@ -123,12 +125,13 @@ def _plan(stream: Stream) -> _Plan:
         is_json=stream.format == "json",
         retained=stream.retained,
         target=paths[0] if paths else (),
+        read=_reader(stream),
         covariates=tuple(paths[1:]),
         time=None if stream.time is None else _path(stream.time),
         time_format=stream.time_format,
         zone=ZoneInfo(stream.timezone),
         words=stream.map,
-        bounds=stream.bounds,
+        bounds=_bounds(stream),
         future_ns=stream.future,
     )
 
@@ -139,7 +142,27 @@ def _path(text: str) -> Path:
     return path
 
 
+def _reader(stream: Stream) -> Callable[[Any], float | Unreadable]:
+    """How a value of the stream's type is read."""
+    match stream.type:
+        case "boolean":
+            return lambda found: truth(found, stream.map)
+        case "category":
+            return lambda found: place(found, stream.classes)
+        case "count":
+            return lambda found: whole(found, stream.map)
+        case _:
+            return lambda found: counted(found, stream.map)
+
+
+def _bounds(stream: Stream) -> tuple[float, float] | None:
+    """What a reading must lie within; of a counter it is the differences, and they are not known yet."""
+    if stream.type == "count":
+        return stream.limits
+    return None if stream.type == "counter" else stream.bounds
+
+
 def _covariate(found: Any, words: Mapping[str, float]) -> float:
     """Covariates help where they can be read, and are missing where not."""
-    value = counted(found, words)
-    return nan if isinstance(value, Unreadable) else value
+    read = counted(found, words)
+    return nan if isinstance(read, Unreadable) else read

@@ -40,6 +40,7 @@ def forecast(f: Forecast, *, unit: str, issued_ns: int, model_rev: str, config_h
             "step_s": _seconds(f.step_ns),
             "time": [rfc3339(time_ns) for time_ns in f.times_ns],
             "yhat": f.yhat.tolist(),
+            **({"classes": dict(zip(f.frame.classes, f.classes.tolist(), strict=True))} if f.frame.classes else {}),
             "lower": dict(zip(levels, f.lower.tolist(), strict=True)),
             "upper": dict(zip(levels, f.upper.tolist(), strict=True)),
             "y": f.y,
@@ -57,8 +58,10 @@ def forecast(f: Forecast, *, unit: str, issued_ns: int, model_rev: str, config_h
 
 
 def value(f: Forecast) -> bytes:
-    """The forecast of the nearest lead, as a bare number."""
+    """The forecast of the nearest lead, as a bare number; of a category, as the word."""
     nearest = float(f.yhat[f.leads.index(min(f.leads))])
+    if f.frame.classes and isfinite(nearest):
+        return f.frame.classes[int(nearest)].encode()
     return repr(nearest).encode() if isfinite(nearest) else UNKNOWN
 
 

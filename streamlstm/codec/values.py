@@ -62,7 +62,9 @@ def counted(found: Any, words: Mapping[str, float]) -> float | Unreadable:
         word = "true" if found else "false"
         if word in words:
             return bounded(words[word])
-        return Unreadable(Reason.WRONG_TYPE, f"{word}: need a number, or map = {{true = 1, false = 0}}")
+        return Unreadable(
+            Reason.WRONG_TYPE, f"{word}: need a number, or map = {{true = 1, false = 0}}, or type = 'boolean'"
+        )
     if found is None:
         return nan
     if kind is Unreadable:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.distribution import ends, probabilities
-from streamlstm.kernels import conformal, detect, doubt, linear, mix, optimiser, quantiles, score, stack
+from streamlstm.kernels import conformal, detect, doubt, linear, logit, mix, optimiser, quantiles, score, stack
 from streamlstm.kernels.season import ERROR, FIXED
 from streamlstm.model.beside import AHEAD_REGRESSORS, PAST_FEATURES, PAST_REGRESSORS
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
@@ -84,6 +84,7 @@ class Sizes(NamedTuple):
     features: int  # F: inputs of the first layer
     regressors: int  # P: of the linear branch
     attention: int  # R: past hidden states that the heads look back at
+    binary: int  # 1: the values are 0 and 1, and what is forecast is a probability
     weights: int  # of one cell: per layer w, b and peepholes, attention's, the heads; rounded up to whole cache lines
 
     @classmethod
@@ -120,6 +121,7 @@ class Sizes(NamedTuple):
             features=features,
             regressors=regressors,
             attention=m.attention,
+            binary=int(stream.type in ("boolean", "category")),
             weights=-(-(in_cells + (m.hidden**2 + L * m.hidden if m.attention else 0) + L * (m.hidden + 1)) // 16) * 16,
         )
 
@@ -222,8 +224,8 @@ class Layout:
         plan["shown"] = [j * (n.leads - 1) // max(n.shown - 1, 1) for j in range(n.shown)]
         plan["window"] = max(8, min(round(DAY_NS / step), WINDOW))
         plan["rate"] = 1.0 - 0.5 ** (step / (4 * min(longest, 2016 * step)))
-        plan["lowest"], plan["highest"] = stream.bounds or (-np.inf, np.inf)
-        plan["relu"] = m.activation == "relu"
+        plan["lowest"], plan["highest"] = stream.limits
+        plan["whole"], plan["relu"] = stream.type == "count", m.activation == "relu"
         plan["residual"], plan["optimiser"] = m.residual, optimiser.NAMES.index(m.optimiser)
         plan["pruning"], plan["matrices"] = m.pruning, n.matrices
         plan["most_periods"] = min(max(m.memory // 48, 8), 120)
@@ -391,6 +393,7 @@ class Rows:
         s["lean"][:, 0] = quantiles.LEAN
         s["naive_share"], s["naive"] = 1.0, 1
         s["mix_weights"] = 1.0 / n.experts
+        s["logit"][:, logit.WEIGHTS, :-1], s["logit"][:, logit.SQUARES] = 1.0 / n.experts, logit.START
         s["stack_covariance"] = np.eye(n.experts - 1) * stack.START
         s["season_ns"] = (*self.layout.season_ns, 0, 0)[:2]
         s["season_slots"] = self.layout.cut(self.layout.season_ns)
@@ -402,7 +405,8 @@ class Rows:
 
 def row_bytes(stream: Stream, step_ns: int) -> int:
     """What one series of a stream takes, at a given step."""
-    return Layout.of(stream, step_ns, True).row_bytes
+    rows = 2 if stream.type == "angle" else max(1, len(stream.classes))
+    return rows * Layout.of(stream, step_ns, True).row_bytes
 
 
 def birth(seed: int, series: str) -> bytes:

@@ -15,6 +15,7 @@ from streamlstm.events import Floats, Frame
 from streamlstm.model.arena import NEVER, Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
+from streamlstm.model.several import Face, Now, face
 from streamlstm.model.state import SOURCES, work_dtype
 
 MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
@@ -43,16 +44,42 @@ class Learner:
         self._spare = Rows(layout)  # one row, for what is only looked at
         sizes = layout.sizes
         self.columns = columns(sizes.leads, sizes.levels, sizes.taus)
+        self.face = face(stream)
+        parts = self.face.parts(self.columns) if self.face else self.columns
         self.frame = Frame(
-            layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), self.columns, SOURCES
+            layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), parts, SOURCES, stream.classes
         )
         self.most_walked = min(MOST_WALKED, layout.memory // 2)
         self._plan = layout.plan(stream)
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
 
+    @property
+    def rows_a_series(self) -> int:
+        return self.face.rows if self.face else 1
+
+    def add(self, births: Sequence[bytes]) -> int:
+        """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own."""
+        first, *_ = [self.rows.add(birth) for birth in births]
+        return first
+
     def take(self, steps: Sequence[Step]) -> Floats:
-        """Learn the steps in order; each gives one output row (see `columns`)."""
+        """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
+        if self.face is None:
+            return self._take(steps)
+        return np.array([self._together(self.face, step, self._take(_faces(self.face, step))) for step in steps])
+
+    def _together(self, face: Face, step: Step, said: Floats) -> Floats:
+        """What the rows of one series have said, as one forecast's numbers."""
+        records = [self.rows.record(step.slot + k) for k in range(face.rows)]
+        now = Now(
+            np.array([record["event"][1] > 0 for record in records]),
+            *(np.array([record[name] > 0 for record in records]) for name in ("told", "quarantined", "drift_told")),
+        )
+        return face.combined(said, now, self.frame.parts, step.values[0])
+
+    def _take(self, steps: Sequence[Step]) -> Floats:
+        """Each step gives one output row (see `columns`)."""
         out = np.empty((len(steps), self.columns["all"].stop))
         chunks: dict[int, list[int]] = {}
         for number, step in enumerate(steps):
@@ -68,7 +95,12 @@ class Learner:
         return out
 
     def peek(self, step: Step) -> Floats:
-        """The output row that a step would give; the series does not take it."""
+        """The numbers that a step would give; the series does not take it."""
+        if self.face is None:
+            return self._peek(step)
+        return self._together(self.face, step, np.array([self._peek(one) for one in _faces(self.face, step)]))
+
+    def _peek(self, step: Step) -> Floats:
         if not self._spare.chunks:
             self._spare.reserve()
         self._spare.row(0)[:] = self.rows.row(step.slot)
@@ -123,6 +155,11 @@ class Learner:
             return values
         rest = (0.0,) * n.inputs + (math.nan,) * (n.ahead * n.leads)
         return [row + rest[len(row) - width :] if len(row) < width else row for row in values]
+
+
+def _faces(face: Face, step: Step) -> list[Step]:
+    """A step of a series that takes several rows, as each of them sees it: the rows from the series' own on."""
+    return [step._replace(slot=step.slot + k, values=values) for k, values in enumerate(face.shown(step.values))]
 
 
 def _whole(numbers: Sequence[object]) -> NDArray[np.int64]:

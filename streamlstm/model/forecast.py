@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, kernel, mix, quantiles, stack, stage
+import numpy as np
+
+from streamlstm.kernels import conformal, kernel, logit, mix, quantiles, stack, stage
 from streamlstm.kernels.medians import median_of
 from streamlstm.kernels.season import ERROR
 from streamlstm.model.experts import experts, mean_of_cells, prepare, turned
@@ -51,9 +53,14 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         weights = s.mix_weights[j]
         mix.weigh(s.mix[j], plan.prior, plan.penalty, weights)
         mixture, share = mix.blend(weights, said, s.mixture_error[j])
+        published = min(max(y + mixture, plan.lowest), plan.highest)
+        if n.binary > 0:
+            logit.log_odds(said, y, work.odds)
+            published = logit.probability(s.logit[j, logit.WEIGHTS], work.odds)
+            logit.shares(s.logit[j, logit.WEIGHTS], said, weights)
+            share = 1.0
         s.naive_share[j] = mix.naive_share(s.naive_share[j], weights, said, NAIVES)
         s.naive[j] = 1 if mix.falls_back(s.naive[j] != 0, s.naive_share[j]) else 0
-        published = min(max(y + mixture, plan.lowest), plan.highest)
         spread = 0.0
         for i in range(M):
             kept[P_EXPERT + i] = said[i]
@@ -72,7 +79,10 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         leaning = quantiles.leaning(said, published - y, size)
         kept[P_LEANING] = leaning
         limits = kept[P_EXPERT + M : P_EXPERT + M + T]
-        spread_out(s, plan, work, j, published, size, leaning, out[3 * L :], limits, y)
+        if n.binary > 0:
+            truths(s, plan, j, published, out[3 * L :])
+        else:
+            spread_out(s, plan, work, j, published, size, leaning, out[3 * L :], limits, y)
 
 
 @kernel
@@ -96,8 +106,27 @@ def spread_out(s, plan, work, j, published, size, leaning, out, kept, y):
         kept[i] = value - y
     Q = s.covered.shape[0]
     for level in range(Q):
-        out[(T + level) * L + j] = out[plan.levels[0, level] * L + j]
-        out[(T + Q + level) * L + j] = out[plan.levels[1, level] * L + j]
+        low, high = out[plan.levels[0, level] * L + j], out[plan.levels[1, level] * L + j]
+        out[(T + level) * L + j] = outward(plan, low, -1.0)
+        out[(T + Q + level) * L + j] = outward(plan, high, 1.0)
+
+
+@kernel
+def outward(plan, end, side):
+    """An interval's end: of values that are whole numbers, the next one outward; side -1 or 1."""
+    return side * np.ceil(side * end) if plan.whole != 0 else end
+
+
+@kernel
+def truths(s, plan, j, p, out):
+    """The same for a truth value that is 1 with probability p; its intervals are the fewest values that hold enough."""
+    L, T = s.slow.shape
+    Q = s.covered.shape[0]
+    for i in range(T):
+        out[i * L + j] = logit.quantile(p, plan.taus[i])
+    for level in range(Q):
+        nominal = plan.taus[plan.levels[1, level]] - plan.taus[plan.levels[0, level]]
+        out[(T + level) * L + j], out[(T + Q + level) * L + j] = logit.interval(p, nominal)
 
 
 @kernel

@@ -66,7 +66,7 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
         if s.index < 0:
             s.anchor_ns = times[b, 1] - plan.step_ns // 2
         y, civil = values[b, 0], times[b, 1] - s.anchor_ns
-        why = question(s, y)
+        why = question(s, y) if n.binary == 0 else doubt.NONE
         real = not math.isnan(y) and why == doubt.NONE
         for j in range(out.shape[1]):
             out[b, j] = math.nan

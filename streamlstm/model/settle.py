@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from streamlstm.kernels import conformal, detect, drift, kernel, linear, mix, quantiles, stack, stage
+from streamlstm.kernels import conformal, detect, drift, kernel, linear, logit, mix, quantiles, stack, stage
 from streamlstm.kernels.season import ERROR
 from streamlstm.model.experts import base_of
 from streamlstm.model.features import floored, slots
@@ -52,7 +52,7 @@ def settle(s, m, plan, work, k, y, civil):
         labels = s.labels[j]
         said = kept[P_EXPERT : P_EXPERT + M]
         regress_labels(s, m, plan, j, k, step, said)
-        judge(s, j, labels, step, kept)
+        judge(s, j, labels, step, error * error if n.binary > 0 else error, kept)
         usual = s.mixture_error[j]
         mix.settle(s.mix[j], said, kept[P_PUBLISHED], step, usual, h * 1.0, s.mix_weights[j], work.regret[j])
         stack.learn(
@@ -61,10 +61,13 @@ def settle(s, m, plan, work, k, y, civil):
         s.mixture_error[j] = mix.usual_error(usual, labels, error)
         size = floored(kept[P_SCALE] * 1.0, y)
         work.ratios[j] = error / size
+        if n.binary > 0:
+            work.ratios[j] = settle_truth(s, plan, work, j, labels, y - step, y, kept, said)
         if labels > 10:
             ratios += min(error / floored(s.error_size[j, 1], y), 5.0)
             count += 1
-        calibrate(s, n, plan, j, labels, step, kept, h)
+        if n.binary == 0:
+            calibrate(s, n, plan, j, labels, step, y, kept, h)
         if labels > 10:
             conformal.learn_scale(s.exponents[j], s.exponent_squares[j], kept[P_EXPERT + M + T :], error / size)
         if j == 0:
@@ -73,7 +76,7 @@ def settle(s, m, plan, work, k, y, civil):
     tell(s, m, plan, work, k)
     surprise = math.nan
     if s.seen > SETTLED:
-        s.alarm = detect.watch(s.tails, s.windows, s.runs, s.event, work.ratios, y)
+        s.alarm = detect.watch(s.tails, s.windows, s.runs, s.event, work.ratios, math.nan if n.binary > 0 else y)
         surprise = s.event[4] / 3.0
     if count > 0:
         at0, at1 = slots(s, m, civil)
@@ -128,9 +131,27 @@ def regress_labels(s, m, plan, j, k, step, said):
 
 
 @kernel
-def judge(s, j, labels, step, kept):
-    """Running errors of what was published and of the naive forecasts at one lead."""
-    s.mae_published[j] = running(s.mae_published[j], abs(step - kept[P_PUBLISHED]), labels, ERROR_RATE)
+def settle_truth(s, plan, work, j, labels, before, y, kept, said):
+    """A truth value against the probability that it was given. Returns how surprising it is: -log p.
+
+    before: the origin's value.
+    """
+    p = kept[P_PUBLISHED] + before
+    for level in range(s.covered.shape[0]):
+        low, high = logit.interval(p, plan.taus[plan.levels[1, level]] - plan.taus[plan.levels[0, level]])
+        s.covered[level, j] = running(s.covered[level, j], 1.0 if low <= y <= high else 0.0, labels, ERROR_RATE)
+    logit.log_odds(said, before, work.odds)
+    logit.learn(s.logit[j], work.odds, y)
+    return logit.surprise(p, y)
+
+
+@kernel
+def judge(s, j, labels, step, error, kept):
+    """Running errors of what was published and of the naive forecasts at one lead; of truth values their squares.
+
+    A probability is judged by Brier's score, the mean square; that of a forecast of 0 or 1 is its absolute error.
+    """
+    s.mae_published[j] = running(s.mae_published[j], error, labels, ERROR_RATE)
     s.mae_persistence[j] = running(s.mae_persistence[j], abs(step), labels, ERROR_RATE)
     for season in range(2):
         difference = kept[P_EXPERT + E_SHORT + season]
@@ -141,11 +162,14 @@ def judge(s, j, labels, step, kept):
 
 
 @kernel
-def calibrate(s, n, plan, j, labels, step, kept, h):
+def calibrate(s, n, plan, j, labels, step, y, kept, h):
     """Whether the intervals held, and what the quantiles learn from it."""
     first = P_EXPERT + n.experts
     for level in range(n.levels):
-        inside = kept[first + plan.levels[0, level]] <= step <= kept[first + plan.levels[1, level]]
+        low, high = kept[first + plan.levels[0, level]], kept[first + plan.levels[1, level]]
+        inside = low <= step <= high
+        if plan.whole != 0:  # as they were published: between whole numbers
+            inside = y + 1.0 > y - step + low and y - 1.0 < y - step + high
         s.covered[level, j] = running(s.covered[level, j], 1.0 if inside else 0.0, labels, ERROR_RATE)
     limits = kept[first : first + n.taus]
     quantiles.track(s.slow[j], s.fast[j], s.lean[j], plan.taus, limits, step, kept[P_LEANING], labels, h * 1.0)

@@ -50,6 +50,7 @@ def record(n: Sizes) -> np.dtype:
     """The fixed part of a row, as a numpy record: everything whose size the configuration decides."""
     L, H, N, W, P, X = n.leads, n.hidden, n.layers, n.weights, n.regressors, conformal.FEATURES
     E, M, T = n.cells, n.experts, n.taus
+    truths = L if n.binary else 0
     whole, number, single = np.int64, np.float64, np.float32
     return aligned(
         [
@@ -115,6 +116,7 @@ def record(n: Sizes) -> np.dtype:
             ("naive_share", number, (L,)),
             ("stack", number, (L, M - 1)),  # coefficients of the last committee, and their covariance
             ("stack_covariance", number, (L, M - 1, M - 1)),
+            ("logit", number, (truths, 2, M + 1)),  # of truth values: weights of the log odds, sums of their squares
             ("error_size", number, (L, 3)),
             ("exponents", number, (L, X)),
             ("exponent_squares", number, (L, X)),
@@ -215,6 +217,7 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("rate", number),  # of the running mean: a half-life of four longest seasons
             ("lowest", number),  # physical bounds
             ("highest", number),
+            ("whole", whole),  # 1: values are whole numbers, and so are the ends of intervals
         ],
         align=True,
     )
@@ -276,6 +279,7 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("differences", number, (M - 1,)),
             ("product", number, (M - 1,)),
             ("stack_gain", number, (M - 1,)),
+            ("odds", number, (M + 1 if n.binary else 0,)),
         ]
     )
 
@@ -293,7 +297,7 @@ def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]
 Shape = namedtuple(
     "Shape",
     "leads levels taus hidden layers cells experts features shown truncation windows regressors attention "
-    "inputs ahead given outside beside beside_bases beside_gains beside_cells own relu residual",
+    "binary inputs ahead given outside beside beside_bases beside_gains beside_cells own relu residual",
 )
 
 
@@ -304,7 +308,8 @@ def shape(s, work, plan):
         s.covered.shape[1], s.covered.shape[0], s.slow.shape[1], s.hidden_state.shape[2], s.hidden_state.shape[1],
         s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
         work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], s.tape.shape[1],
-        s.inputs.shape[0], s.ahead.shape[0], 2 * s.inputs.shape[0] + s.ahead.shape[0] * plan.shown.shape[0],
+        1 if s.logit.shape[0] > 0 else 0, s.inputs.shape[0], s.ahead.shape[0],
+        2 * s.inputs.shape[0] + s.ahead.shape[0] * plan.shown.shape[0],
         work.outside.shape[0], s.beside_covariance.shape[1], s.beside_coefficients.shape[0],
         s.beside_covariance.shape[0], work.beside_cells.shape[0],
         s.hidden_state.shape[0] - work.beside_cells.shape[0], plan.relu, plan.residual,

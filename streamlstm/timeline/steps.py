@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
+from streamlstm.timeline.meter import Meter
 
 How = Literal["mean", "last", "sum", "min", "max", "count"]
 DAY_NS = 86_400_000_000_000
@@ -25,19 +26,34 @@ class Steps:
     The mean is then over time, and steps without a reading have the value that holds. `count` knows zero readings.
 
     civil: event time to civil time, both in ns; days and longer steps begin at its midnights, weeks on Mondays.
+
+    meter: of a counter. A step's value is then what was added from its beginning to its end, each read off the line
+    between the readings around it; where they are more than a step and a half apart, it is missing. Spread evenly over
+    the steps of a gap, a difference would be learned from as if it had been seen.
     """
 
-    def __init__(self, step_ns: int, how: How, hold_ns: int, gap_ns: int, civil: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        step_ns: int,
+        how: How,
+        hold_ns: int,
+        gap_ns: int,
+        civil: Callable[[int], int],
+        meter: Meter | None = None,
+    ) -> None:
         self.step_ns = step_ns
         self.how: How = how
         self.hold_ns = hold_ns
         self.gap_ns = gap_ns
         self.newest: Observation | None = None  # of all readings
+        self.meter = meter
+        self.apart_ns = step_ns * 3 // 2 if meter else 0  # at most, the readings that a line is drawn between
         self._civil = civil
         self._begin_ns = BEGINNING  # of the open step; BEGINNING: none is open
         self._end_ns = BEGINNING  # of the open step, or of the last one
         self._from_ns = BEGINNING  # since when `newest` holds in the open step
         self._tallies: list[Tally] = []
+        self._level, self._unknown = math.nan, 0  # of the meter, at the open step's beginning
 
     def feed(self, obs: Observation) -> Iterator[Observation | Discarded]:
         """Take one reading; what it ends are the steps before its own."""
@@ -45,6 +61,8 @@ class Steps:
         if obs.time_ns < over_ns:
             yield Discarded(obs.series, obs.time_ns, Reason.LATE, "its step is over")
             return
+        if self.meter:
+            self.meter.feed(obs.time_ns, obs.values[0])
         yield from self._until(obs.time_ns)
         if self._begin_ns == BEGINNING:
             self._open(obs.time_ns)
@@ -58,14 +76,14 @@ class Steps:
     def expire(self, now_ns: int) -> Iterator[Observation]:
         """End the steps that are over by the host's clock. Recorded data knows none, and does not expire."""
         if self.newest is not None and self.newest.received_ns:
-            yield from self._until(now_ns)
+            yield from self._until(now_ns - self.apart_ns)  # a reading until then would still say where a meter stood
 
     def _until(self, time_ns: int) -> Iterator[Observation]:
         """Close every step that ends at or before a time: those that something is known of."""
         while self._begin_ns != BEGINNING and self._end_ns <= time_ns:
             assert self.newest is not None, "a step is opened by a reading"
             self._hold(self._end_ns)
-            if self._tallies or self._knows_more():
+            if self._tallies or self._knows_more() or (self.meter and not math.isnan(self._added())):
                 yield self._closed()
             self._tallies = []
             if self._knows_more():
@@ -77,6 +95,8 @@ class Steps:
         """Whether something can be said of a step without a reading, from the open step's end on."""
         newest = self.newest
         assert newest is not None, "a step is opened by a reading"
+        if self.meter:
+            return self._end_ns < self.meter.time_ns and not math.isnan(self.meter.at(self._end_ns, self.apart_ns))
         lasts_ns = self.gap_ns if self.how == "count" else self.hold_ns
         return self._end_ns < newest.time_ns + lasts_ns
 
@@ -84,6 +104,8 @@ class Steps:
         self._begin_ns = self._start_of(time_ns)
         self._end_ns = self.end_of(self._begin_ns)
         self._from_ns = self._begin_ns
+        if self.meter:
+            self._level, self._unknown = self.meter.at(self._begin_ns, self.apart_ns), self.meter.unknown
 
     def end_of(self, begin_ns: int) -> int:
         """Where a step ends: the next begins. Not all days are of one length."""
@@ -117,8 +139,15 @@ class Steps:
         assert newest is not None, "a step is opened by a reading"
         tallies = self._tallies or [Tally() for _ in newest.values]
         first, *others = tallies
-        values = (first.value(self.how), *[tally.value("last" if self.how == "last" else "mean") for tally in others])
+        own = self._added() if self.meter else first.value(self.how)
+        values = (own, *[tally.value("last" if self.how == "last" else "mean") for tally in others])
         return newest._replace(time_ns=self._begin_ns, values=values)
+
+    def _added(self) -> float:
+        """What the meter counted in the open step."""
+        assert self.meter is not None, "asked of a counter only"
+        known = self.meter.unknown == self._unknown
+        return self.meter.at(self._end_ns, self.apart_ns) - self._level if known else math.nan
 
 
 class Tally:
