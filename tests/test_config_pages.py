@@ -30,10 +30,20 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
     "angle": (lambda n, _: (350 + 7 * math.sin(n) + 2 * n) % 360, "angle in °, once around is 360"),
     "boolean": (lambda n, _: {"state": "ON" if n % 7 > 3 else "OFF"}, "boolean"),
     "category": (lambda n, _: {"mode": ("heat", "Off", "cool")[n // 4 % 3]}, "for each of heat, cool, off"),
+    "changes": (
+        lambda n, _: 10 * (n // 5 % 7),
+        "number in % within 0 to 100; mean of each step of 10min; a value holds",
+    ),
     "count": (lambda n, _: n * n % 5, "count in people"),
     "counter": (lambda n, s: {"total": 7000 + 3 * n + n % 3, "time": s}, "counter in kWh, differences a step; sum"),
     "covariates": (lambda n, s: {"power": 300 + n % 5, "flow": 9, "ts": s}, "number in W; mean of each step of 1h"),
     "demo": (lambda n, s: {"flow": 30 + n % 5, "time": s}, "number in l/s; step of 1h"),
+    "irregular": (lambda n, _: 20 + n % 6, "number in min within 0 to 240; step found from the first observations"),
+    "power": (lambda n, _: 400 + 40 * (n % 9), "number in W within 0 to 30000; mean of each step of 15min"),
+    "rooms": (
+        lambda n, s: {"temperature": 20 + n % 4 / 2, "last_seen": s},
+        "number in °C within -40 to 85; step of 5min",
+    ),
     "example": (lambda n, s: {"temperature": 20 + n % 4 / 2, "humidity": 40, "last_seen": s}, "number in °C within"),
 }
 
