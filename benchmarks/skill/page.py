@@ -45,6 +45,8 @@ def page(
         tables.markdown_table(["", ""], about.items(), left=2),
         "## What was set out to be reached",
         tables.shows(outcome),
+        "`python -m benchmarks.skill.chance` prints what chance alone makes of the worst 500: misses of forecasts "
+        "h steps ahead come in runs of about h, however right the intervals are.",
         "## Presets",
         tables.presets(outcome),
         f"## Against the best naive forecast in hindsight, preset `{first}`",

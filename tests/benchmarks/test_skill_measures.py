@@ -5,7 +5,7 @@ from math import isnan, log, nan
 import numpy as np
 import pytest
 
-from benchmarks.skill import ettm, likelihood
+from benchmarks.skill import chance, ettm, likelihood
 from benchmarks.skill.measures import against_best, against_rivals, measure, naives, wape, worst_window
 from benchmarks.skill.shows import Line
 from streamlstm.scores import OURS, PERSISTENCE, SEASONAL, Pairs
@@ -128,3 +128,10 @@ def test_errors_on_etth1_are_means_over_windows_that_lie_in_the_split():
 def test_a_line_says_which_bound_it_reached(ours, higher, reached):
     floor, aim = (2.0, 3.0) if higher else (2.0, 1.0)
     assert Line("x", "full", floor, aim, ours, higher=higher).reached == reached
+
+
+def test_misses_come_in_runs_further_ahead_so_that_the_worst_window_is_worse_by_chance() -> None:
+    dice = np.random.default_rng(0)
+    near, far = (np.median(chance.walks(lead, 0.8, dice)) for lead in (1, 48))
+    assert 0.72 < near < 0.78
+    assert far < near - 0.1
