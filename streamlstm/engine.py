@@ -271,10 +271,7 @@ class Engine:
         if self._used_bytes() + len(births) * learner.layout.row_bytes > self._memory_bytes:
             return False
         self._learners[key] = learner
-        donor = learner.rows.donor() if member.stream.group and len(births) == 1 else None
-        member.learner, member.slot = learner, learner.add(births)
-        if donor is not None:
-            learner.rows.inherit(member.slot, donor)
+        member.learner, member.slot = learner, learner.add(births, in_group=member.stream.group)
         return True
 
     def _used_bytes(self) -> int:

@@ -58,10 +58,18 @@ class Learner:
     def rows_a_series(self) -> int:
         return self.face.rows if self.face else 1
 
-    def add(self, births: Sequence[bytes]) -> int:
-        """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own."""
-        first, *_ = [self.rows.add(birth) for birth in births]
-        return first
+    def add(self, births: Sequence[bytes], *, in_group: bool) -> int:
+        """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own.
+
+        in_group: they begin with what those of another series have learned, if there is one.
+        """
+        donor = self.rows.donor() if in_group else None
+        slots = [self.rows.add(birth) for birth in births]
+        if donor is not None:
+            begin = donor - donor % self.rows_a_series  # the first row of the series that it is of
+            for place, slot in enumerate(slots):
+                self.rows.inherit(slot, begin + place)
+        return slots[0]
 
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
