@@ -23,7 +23,8 @@ def said(y, yhat, times=None, half=1.0, leads=(1,)):
     """A pass with one lead, whose interval reaches `half` to either side of the forecast."""
     y, yhat = np.array(y, float), np.array(yhat, float)[:, None]
     times = np.arange(len(y)) * HOUR_NS if times is None else np.array(times) * HOUR_NS
-    return Said(times, y, yhat, (yhat - half)[:, None], (yhat + half)[:, None], yhat[:, None], HOUR_NS, leads, (0.5,))
+    lower, upper, none = (yhat - half)[:, None], (yhat + half)[:, None], np.zeros((len(y), 0, 1))
+    return Said(times, y, yhat, lower, upper, yhat[:, None], none, HOUR_NS, leads, (0.5,))
 
 
 def test_a_forecast_meets_the_value_at_its_own_time_and_nothing_where_none_came():
