@@ -11,7 +11,7 @@ from streamlstm.model.forecaster import columns
 from streamlstm.model.state import SOURCES
 
 OF_THE_FRAME = ("step_ns", "leads", "levels", "taus")
-BY_LEAD = tuple(name for name, part in vars(Forecast).items() if isinstance(part, Part))
+BY_LEAD = tuple(n for n, part in vars(Forecast).items() if isinstance(part, Part) and n != "classes")  # of any type
 
 
 def made(*, series: str, stream: str, position: int, origin_ns: int, y: float, state: Any, **said: Any) -> Forecast:
