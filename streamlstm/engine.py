@@ -176,7 +176,7 @@ class Engine:
             patience = member.stream.gap
             if member.pace.rhythm:
                 patience = max(patience, 4 * member.pace.rhythm.step_ns)
-            if member.learner and member.heard_ns:
+            if member.heard_ns:
                 self._go_dark(member, now_ns, out)
             if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > patience:
                 member.state = State.STALE
@@ -193,15 +193,11 @@ class Engine:
         step_ns = learner.layout.step_ns
         waits_ns = member.stream.lateness + step_ns * (2 if member.steps else 1)
         overdue = (now_ns - member.last_ns - waits_ns) // step_ns
-        silent_ns = now_ns - member.last_ns
-        if overdue <= member.guessed or overdue > learner.most_walked or silent_ns > member.stream.gap:
-            return
-        if member.unseen + overdue < DARK:
+        is_dark = member.unseen + overdue >= DARK and now_ns - member.last_ns <= member.stream.gap
+        if not (is_dark and member.guessed < overdue <= learner.most_walked):
             return
         nothing = (math.nan,) * len(last.obs.values)
-        obs = Observation(
-            last.series, last.stream, member.last_ns + overdue * step_ns, nothing, last.position, last.obs.received_ns
-        )
+        obs = last.obs._replace(time_ns=member.last_ns + overdue * step_ns, values=nothing)
         if not member.dark:
             out.append(self._dark(member, obs, step_ns))
         member.guessed = overdue

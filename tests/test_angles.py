@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 from streamlstm.codec import encode
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Forecast, Observation
+from streamlstm.events import SECOND_NS, Forecast
+from tests.observed import forecasts, observations
 from tests.small import STREAM
 
 H = 3600 * SECOND_NS
@@ -28,8 +29,7 @@ def around_north(hours: int = HOURS) -> np.ndarray:
 def fed(values: np.ndarray, **settings: object) -> list[Forecast]:
     stream = ANGLE.model_copy(update=settings)
     own = Engine([stream], seed=1, max_series=10)
-    readings = [Observation(stream.name, stream.name, i * H, (float(y),), i) for i, y in enumerate(values)]
-    return [out for out in own.feed(readings) if isinstance(out, Forecast)]
+    return forecasts(own.feed(observations(values)))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from streamlstm.codec import encode
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Forecast, Kind, Observation, State, Tick
 from streamlstm.model.arena import row_bytes
+from tests.observed import forecasts, observations
 from tests.small import STREAM
 
 H = 3600 * SECOND_NS
@@ -34,11 +35,7 @@ def modes(hours: int = HOURS) -> np.ndarray:
 
 
 def readings(values: np.ndarray) -> list[Observation]:
-    return [Observation(CATEGORY.name, CATEGORY.name, i * H, (float(y),), i, i * H + 1) for i, y in enumerate(values)]
-
-
-def forecasts(outputs) -> list[Forecast]:
-    return [out for out in outputs if isinstance(out, Forecast)]
+    return observations(values, after_ns=1)
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Event, Forecast, Kind, Observation, State, Tick
+from streamlstm.events import SECOND_NS, Kind, Observation, State, Tick
+from tests.observed import HOUR_NS as H
+from tests.observed import forecasts, observations, told
 from tests.small import STREAM
 
-H = 3600 * SECOND_NS
 DAYS = 20
 
 
@@ -25,17 +26,11 @@ def live(hours: int = 24 * DAYS) -> list[Observation]:
     for i, noise in enumerate(np.random.default_rng(2).normal(0, 0.3, hours)):
         stray[i] = 0.95 * stray[i - 1] + noise
     values = 10 + 3 * np.sin(np.arange(hours) * 2 * np.pi / 24) + stray
-    return [
-        Observation(STREAM.name, STREAM.name, i * H, (float(y),), i, i * H + SECOND_NS) for i, y in enumerate(values)
-    ]
+    return observations(values, after_ns=SECOND_NS)
 
 
 def gaps(outputs):
-    return [(e.begins, e.time_ns // H) for e in outputs if isinstance(e, Event) and e.kind is Kind.GAP]
-
-
-def forecasts(outputs):
-    return [output for output in outputs if isinstance(output, Forecast)]
+    return told(outputs, Kind.GAP)
 
 
 def row(of: Engine) -> bytes:
@@ -69,14 +64,14 @@ def test_while_nothing_comes_forecasts_go_on_hour_by_hour_and_widen():
 
 def test_after_a_gap_all_is_as_if_the_clock_had_said_nothing():
     readings, hours = live(), 24 * DAYS - 30
-    told, quiet = engine(), engine()
-    told.feed(readings[:hours])
+    ticking, quiet = engine(), engine()
+    ticking.feed(readings[:hours])
     quiet.feed(readings[:hours])
-    ticked(told, hours, hours + 10)
-    after, expected = told.feed(readings[hours + 10 :]), quiet.feed(readings[hours + 10 :])
+    ticked(ticking, hours, hours + 10)
+    after, expected = ticking.feed(readings[hours + 10 :]), quiet.feed(readings[hours + 10 :])
     assert [f.yhat.tobytes() for f in forecasts(after)] == [f.yhat.tobytes() for f in forecasts(expected)]
     assert (gaps(after), gaps(expected)) == ([(False, hours + 10)], [(True, hours), (False, hours + 10)])
-    assert row(told) == row(quiet)
+    assert row(ticking) == row(quiet)
 
 
 def test_ticks_among_observations_say_the_same_in_one_call_as_in_many():

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Changed, Discarded, Forecast, Observation, Opened, Output, Reason, State, Tick
+from streamlstm.events import SECOND_NS, Changed, Discarded, Forecast, Observation, Opened, Reason, State, Tick
 from streamlstm.kernels.season import COUNT
 from streamlstm.model.batch import Learner
 from streamlstm.model.forecaster import READY_AFTER
 from streamlstm.model.state import record
+from tests.observed import forecasts
 from tests.small import STREAM, with_model
 
 HOUR_NS = 3600 * SECOND_NS
@@ -31,10 +32,6 @@ def wave(count: int, series: str = NAME, seed: int = 0) -> list[Observation]:
     noise = np.random.default_rng(seed).normal(0, 0.3, count)
     values = 10 + 3 * np.sin(np.arange(count) * 2 * math.pi / 24) + noise
     return [Observation(series, NAME, i * HOUR_NS, (float(y),), i) for i, y in enumerate(values)]
-
-
-def forecasts(outputs: list[Output]) -> list[Forecast]:
-    return [output for output in outputs if isinstance(output, Forecast)]
 
 
 def numbers(forecast: Forecast) -> bytes:

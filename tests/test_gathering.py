@@ -7,6 +7,7 @@ import pytest
 
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Discarded, Forecast, Observation, Tick
+from tests.observed import observations
 from tests.small import STREAM
 
 MIN, H = 60 * SECOND_NS, 3600 * SECOND_NS
@@ -22,7 +23,7 @@ def every_ten_minutes(hours: int) -> list[Observation]:
     dice = np.random.default_rng(3)
     values = 10 + 3 * np.sin(np.arange(6 * hours) * 2 * np.pi / 144) + dice.normal(0, 0.3, 6 * hours)
     values[dice.random(6 * hours) < 0.1] = np.nan
-    return [Observation(STREAM.name, STREAM.name, i * 10 * MIN, (float(y),), i) for i, y in enumerate(values)]
+    return observations(values, every_ns=10 * MIN)
 
 
 def said(outputs):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Forecast, Observation
+from streamlstm.events import Forecast
+from tests.observed import HOUR_NS, forecasts, observations
 from tests.small import STREAM
 
-H = 3600 * SECOND_NS
 ROWS, NEW = 1500, 400
 
 
@@ -20,12 +20,8 @@ def member(number: int, rows: int) -> np.ndarray:
     return level + size * (((np.arange(rows) + phase) % 17) / 4 + dice.normal(0, 0.3, rows))
 
 
-def observations(series: str, values: np.ndarray) -> list[Observation]:
-    return [Observation(series, STREAM.name, i * H, (float(y),), i) for i, y in enumerate(values)]
-
-
 def engine(group: bool = True) -> Engine:
-    return Engine([STREAM.model_copy(update={"step": H, "group": group, "seasons": ()})], seed=1, max_series=100)
+    return Engine([STREAM.model_copy(update={"step": HOUR_NS, "group": group, "seasons": ()})], seed=1, max_series=100)
 
 
 def errors(own: Engine, numbers: range) -> float:
@@ -33,7 +29,7 @@ def errors(own: Engine, numbers: range) -> float:
     found = []
     for number in numbers:
         y = member(number, NEW)
-        said = [f for f in own.feed(observations(f"new{number}", y)) if isinstance(f, Forecast)]
+        said = forecasts(own.feed(observations(y, series=f"new{number}")))
         found.append(np.mean([abs(said[i].yhat[0] - y[i + 1]) for i in range(30, NEW - 1)]) / np.abs(np.diff(y)).mean())
     return float(np.mean(found))
 
@@ -46,10 +42,10 @@ def alone() -> float:
 def grown(mad: bool = False) -> Engine:
     own = engine()
     for number in range(3):
-        own.feed(observations(f"old{number}", member(number, ROWS)))
+        own.feed(observations(member(number, ROWS), series=f"old{number}"))
     if mad:
         noise = np.random.default_rng(9).standard_cauchy(ROWS) * 1e6
-        own.feed(observations("mad", noise))
+        own.feed(observations(noise, series="mad"))
     return own
 
 
@@ -65,12 +61,12 @@ def test_a_mad_member_does_not_reach_the_new_ones():
 def test_nobody_has_anything_to_give_before_it_has_learned():
     own, plain = engine(), engine(group=False)
     for of in (own, plain):
-        of.feed(observations("old", member(1, 900)))
+        of.feed(observations(member(1, 900), series="old"))
     assert errors(own, range(100, 101)) == errors(plain, range(100, 101))
 
 
 def test_when_a_member_is_born_is_the_same_however_observations_are_grouped_into_calls():
-    old, new = observations("old", member(1, ROWS)), observations("new", member(2, 100))
+    old, new = observations(member(1, ROWS), series="old"), observations(member(2, 100), series="new")
     mixed = old[:1100] + [obs for pair in zip(old[1100:1200], new, strict=True) for obs in pair]
     whole, parts = engine(), engine()
     one = [f.yhat.tobytes() for f in whole.feed(mixed) if isinstance(f, Forecast)]

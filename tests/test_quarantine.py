@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Event, Forecast, Kind, Observation, State
+from streamlstm.events import Forecast, Kind, State
+from tests.observed import HOUR_NS, forecasts, observations, told
 from tests.small import STREAM
 
-H = 3600 * SECOND_NS
 ROWS = 1200
 
 
@@ -20,10 +20,9 @@ def wave(seed: int = 1) -> np.ndarray:
 
 def run(values: np.ndarray) -> tuple[list[Forecast], list[tuple[bool, int]], Engine]:
     """The forecasts, when quarantine began and ended, and the engine."""
-    own = Engine([STREAM.model_copy(update={"step": H})], seed=1, max_series=1)
-    out = own.feed([Observation(STREAM.name, STREAM.name, i * H, (float(y),), i) for i, y in enumerate(values)])
-    told = [(e.begins, e.time_ns // H) for e in out if isinstance(e, Event) and e.kind is Kind.QUARANTINE]
-    return [f for f in out if isinstance(f, Forecast)], told, own
+    own = Engine([STREAM.model_copy(update={"step": HOUR_NS})], seed=1, max_series=1)
+    out = own.feed(observations(values))
+    return forecasts(out), told(out, Kind.QUARANTINE), own
 
 
 def error(found: list[Forecast], truth: np.ndarray, begin: int, end: int) -> float:
@@ -36,8 +35,8 @@ def test_after_one_absurd_reading_the_next_hundred_forecasts_are_no_worse(spike)
     spiked = clean.copy()
     spiked[900] = spike
     plain, nothing, _ = run(clean)
-    found, told, own = run(spiked)
-    assert (nothing, told) == ([], [(True, 900), (False, 901)])
+    found, events, own = run(spiked)
+    assert (nothing, events) == ([], [(True, 900), (False, 901)])
     assert found[900].state is State.QUARANTINED and found[901].state is not State.QUARANTINED
     assert error(found, clean, 900, 1000) <= 1.05 * error(plain, clean, 900, 1000)
     assert (own.report().quarantined, own.report().learned) == (1, ROWS - 1)
@@ -46,8 +45,8 @@ def test_after_one_absurd_reading_the_next_hundred_forecasts_are_no_worse(spike)
 def test_a_changed_unit_is_believed_with_the_third_reading():
     values = wave()
     values[800:] *= 1000
-    found, told, own = run(values)
-    assert told == [(True, 800), (False, 802)]
+    found, events, own = run(values)
+    assert events == [(True, 800), (False, 802)]
     assert own.report().quarantined == 2
     assert error(found, values, 1100, 1199) < 4 * 1000
 
@@ -55,8 +54,8 @@ def test_a_changed_unit_is_believed_with_the_third_reading():
 def test_a_stuck_sensor_is_noticed_and_not_learned_until_it_has_stood_for_very_long():
     values = wave()
     values[700:800] = values[700]
-    found, told, own = run(values)
-    assert told == [(True, 711), (False, 800)]
+    found, events, own = run(values)
+    assert events == [(True, 711), (False, 800)]
     assert {f.state for f in found[711:800]} == {State.QUARANTINED}
     assert own.report().quarantined == 89
     # it goes on forecasting the wave that it knows, not the value that the sensor is stuck at

@@ -10,9 +10,10 @@ import pytest
 
 from streamlstm.codec import encode
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Event, Forecast, Kind, Observation, State
+from streamlstm.events import SECOND_NS, Event, Forecast, Kind, State
 from streamlstm.model.arena import Layout
 from streamlstm.model.state import record, work_dtype
+from tests.observed import forecasts, observations
 from tests.small import STREAM
 
 H = 3600 * SECOND_NS
@@ -30,13 +31,9 @@ def shifts(hours: int = HOURS) -> np.ndarray:
     return np.where((t >= 8) & (t < 20), dice < 0.9, dice < 0.05).astype(float)
 
 
-def readings(values: np.ndarray) -> list[Observation]:
-    return [Observation(TRUTH.name, TRUTH.name, i * H, (float(y),), i) for i, y in enumerate(values)]
-
-
 @pytest.fixture(scope="module")
 def said() -> list[Forecast]:
-    return [out for out in engine().feed(readings(shifts())) if isinstance(out, Forecast)]
+    return forecasts(engine().feed(observations(shifts())))
 
 
 def test_a_probability_is_forecast_that_beats_the_running_share(said) -> None:
@@ -83,13 +80,13 @@ def test_what_was_hardly_possible_scores_as_rare() -> None:
     regular = (np.arange(HOURS) % 24 >= 12).astype(float)
     odd = HOURS - 30
     regular[odd] = 1 - regular[odd]
-    scores = [o.anomaly_score for o in engine().feed(readings(regular)) if isinstance(o, Forecast)]
+    scores = [o.anomaly_score for o in engine().feed(observations(regular)) if isinstance(o, Forecast)]
     assert scores[odd] > 1
     assert max(scores[HOURS // 2 : odd]) < 0.1
 
 
 def test_a_value_that_never_changes_is_no_anomaly_and_not_in_doubt() -> None:
-    outputs = engine().feed(readings(np.zeros(700)))
+    outputs = engine().feed(observations(np.zeros(700)))
     assert {o.kind for o in outputs if isinstance(o, Event)} <= {Kind.FALLBACK}
     last = [o for o in outputs if isinstance(o, Forecast)][-1]
     assert last.yhat.max() < 0.05
@@ -99,7 +96,7 @@ def test_a_value_that_never_changes_is_no_anomaly_and_not_in_doubt() -> None:
 def test_missing_readings_are_forecast_through() -> None:
     values = shifts(300)
     values[250:260] = math.nan
-    outputs = [o for o in engine().feed(readings(values)) if isinstance(o, Forecast)]
+    outputs = [o for o in engine().feed(observations(values)) if isinstance(o, Forecast)]
     assert outputs[255].state is State.GAP
     assert ((outputs[255].yhat > 0) & (outputs[255].yhat < 1)).all()
 

@@ -40,8 +40,7 @@ def measure(given: Given) -> list[Figure]:
         said = run(given, rows_of(y))
         told = run(given, rows_of(y), engine=group, series=f"new{i}")
         for j, lead in enumerate(LEADS):
-            origins, targets = said.met(j)
-            origins, targets = origins[targets >= FIRST], targets[targets >= FIRST]
+            origins, targets = said.met(j, FIRST)
             naives[i, j] = min(np.abs(y[targets] - f).mean() for f in _naive(y, origins, targets, lead))
             ratios[i, j] = np.abs(y[targets] - said.yhat[origins, j]).mean() / naives[i, j]
             among[i, j] = np.abs(y[targets] - told.yhat[origins, j]).mean() / naives[i, j]

@@ -81,8 +81,7 @@ def measure(given: Given) -> list[Figure]:
 
 
 def against_frequencies(said: Said, j: int) -> float:
-    origins, targets = said.met(j)
-    origins, targets = origins[targets >= FIRST], targets[targets >= FIRST]
+    origins, targets = said.met(j, FIRST)
     ones = (np.cumsum(said.y) + 1) / (np.arange(len(said.y)) + 3)
     y = said.y[targets]
     return log_loss(said.yhat[origins, j], y) / log_loss(ones[origins], y)
@@ -90,8 +89,7 @@ def against_frequencies(said: Said, j: int) -> float:
 
 def of_classes(said: Said, j: int) -> float:
     """The same for a category of K classes, from the probabilities (N, K, L)."""
-    origins, targets = said.met(j)
-    origins, targets = origins[targets >= FIRST], targets[targets >= FIRST]
+    origins, targets = said.met(j, FIRST)
     K = said.classes.shape[1]
     counts = np.cumsum(said.y[:, None] == np.arange(K), axis=0) + 1
     often = counts / counts.sum(axis=1, keepdims=True)

@@ -40,11 +40,14 @@ class Said:
     leads: tuple[int, ...]  # in steps, as the engine counts them
     taus: tuple[float, ...]
 
-    def met(self, j: int) -> tuple[Places, Places]:
-        """Origins and targets (places in this pass) of the forecasts at the jth lead that met a value on the grid."""
+    def met(self, j: int, first: int = 0) -> tuple[Places, Places]:
+        """Origins and targets (places in this pass) of the forecasts at the jth lead that met a value on the grid.
+
+        first: the place from which on targets count.
+        """
         want = self.time_ns + self.leads[j] * self.step_ns
         at = np.minimum(np.searchsorted(self.time_ns, want), len(want) - 1)
-        made = (self.time_ns[at] == want) & np.isfinite(self.yhat[:, j]) & np.isfinite(self.y[at])
+        made = (self.time_ns[at] == want) & np.isfinite(self.yhat[:, j]) & np.isfinite(self.y[at]) & (at >= first)
         return np.flatnonzero(made), at[made]
 
     def errors(self, j: int) -> Floats:

@@ -8,11 +8,11 @@ from math import nan
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from streamlstm.codec.document import Path, each, lookup
+from streamlstm.codec.document import Path, each, lookup, time_at
 from streamlstm.codec.topics import Beside
-from streamlstm.codec.values import Unreadable, counted, from_text, time_ns
+from streamlstm.codec.values import Unreadable, counted, text_of, time_ns, too_early
 from streamlstm.config import Covariate, Stream
-from streamlstm.events import SECOND_NS, Arrival, Known, Reason
+from streamlstm.events import Arrival, Known, Reason
 from streamlstm.naming import key_path, sibling
 
 Series = tuple[tuple[int, ...], tuple[float, ...]]  # times, values
@@ -71,21 +71,18 @@ def read(arrival: Arrival, document: Any, plan: Plan, beside: Beside) -> Known |
 def _since(received_ns: int, document: Any, plan: Plan) -> int | Unreadable:
     """Since when it is known: as the message says, or else since its arrival."""
     path = plan.issued if plan.is_ahead else plan.time
-    since = received_ns if path is None else _time(document, path, plan)
-    if not isinstance(since, Unreadable) and since > received_ns + plan.future_ns and received_ns > 0:
-        ahead, allowed = (since - received_ns) / SECOND_NS, plan.future_ns / SECOND_NS
-        return Unreadable(Reason.FUTURE, f"{ahead:g} s ahead of its arrival; future allows {allowed:g} s")
-    return since
+    since = received_ns if path is None else time_at(document, path, plan.time_format, plan.zone)
+    return since if isinstance(since, Unreadable) else too_early(since, received_ns, plan.future_ns) or since
 
 
 def _one(arrival: Arrival, document: Any, since_ns: int, plan: Plan) -> Series | Unreadable:
     """One value, at the time it is for."""
-    found = (
-        counted(lookup(document, plan.value), plan.words) if plan.is_json else from_text(arrival.payload, plan.words)
-    )
+    found = counted(lookup(document, plan.value) if plan.is_json else text_of(arrival.payload), plan.words)
     if isinstance(found, Unreadable):
         return found
-    at = _time(document, plan.time, plan) if plan.is_ahead and plan.time is not None else since_ns
+    at: int | Unreadable = since_ns
+    if plan.is_ahead and plan.time is not None:
+        at = time_at(document, plan.time, plan.time_format, plan.zone)
     return at if isinstance(at, Unreadable) else ((at,), (found,))
 
 
@@ -113,11 +110,6 @@ def _many(document: Any, path: Path, plan: Plan) -> Series | Unreadable:
         return unreadable[0]
     times = sorted(at)
     return tuple(times), tuple(at[time] for time in times)
-
-
-def _time(document: Any, path: Path, plan: Plan) -> int | Unreadable:
-    found = lookup(document, path)
-    return found if isinstance(found, Unreadable) else time_ns(found, plan.time_format, plan.zone)
 
 
 def _path(text: str | None) -> Path | None:

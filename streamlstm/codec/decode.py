@@ -12,12 +12,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from streamlstm.codec import covariates
-from streamlstm.codec.document import Path, lookup, parse
-from streamlstm.codec.kinds import place, text_of, truth, whole
+from streamlstm.codec.document import Path, lookup, parse, time_at
+from streamlstm.codec.kinds import place, truth, whole
 from streamlstm.codec.topics import Beside, Router
-from streamlstm.codec.values import Unreadable, counted, number, shown, time_ns
+from streamlstm.codec.values import Unreadable, counted, number, shown, text_of, time_ns, too_early
 from streamlstm.config import Stream
-from streamlstm.events import SECOND_NS, Arrival, Discarded, Input, Known, Observation, Reason
+from streamlstm.events import Arrival, Discarded, Input, Known, Observation, Reason
 from streamlstm.naming import key_path
 
 __all__ = ["Decoder", "Unreadable", "number", "time_ns"]
@@ -72,9 +72,8 @@ class Decoder:
         return [*[one._replace(counts=not own and n == 0) for n, one in enumerate(taken)], *own]
 
     def _covariates(self, arrival: Arrival, beside: Sequence[Beside]) -> list[Known | Unreadable]:
-        size = len(arrival.payload)
-        if size > self.payload_limit:
-            return [Unreadable(Reason.OVERSIZED, f"{size} bytes; limits.payload is {self.payload_limit}")]
+        if oversized := self._oversized(arrival.payload):
+            return [oversized]
         plans = [self._beside[one.stream, one.covariate] for one in beside]
         document = parse(arrival.payload) if any(plan.is_json for plan in plans) else None
         return [covariates.read(arrival, document, plan, one) for plan, one in zip(plans, beside, strict=True)]
@@ -89,12 +88,17 @@ class Decoder:
             return Discarded(route.series, arrival.received_ns, *found)
         return found
 
+    def _oversized(self, payload: bytes) -> Unreadable | None:
+        if len(payload) <= self.payload_limit:
+            return None
+        return Unreadable(Reason.OVERSIZED, f"{len(payload)} bytes; limits.payload is {self.payload_limit}")
+
     def _read(self, arrival: Arrival, series: str, plan: _Plan) -> Observation | Unreadable:
         _, payload, received_ns, position, is_retained = arrival
         if is_retained and not plan.retained:
             return Unreadable(Reason.RETAINED, "kept by the broker, so old; retained = true would learn from it")
-        if len(payload) > self.payload_limit:
-            return Unreadable(Reason.OVERSIZED, f"{len(payload)} bytes; limits.payload is {self.payload_limit}")
+        if oversized := self._oversized(payload):
+            return oversized
         document = parse(payload) if plan.is_json else None
         if isinstance(document, Unreadable):
             return document
@@ -103,19 +107,13 @@ class Decoder:
             return target
         if plan.bounds and not plan.bounds[0] <= target <= plan.bounds[1] and target == target:
             return Unreadable(Reason.OUT_OF_BOUNDS, f"{target} is outside bounds = {list(plan.bounds)}")
-        at = received_ns if plan.time is None else _time(document, plan.time, plan)
+        at = received_ns if plan.time is None else time_at(document, plan.time, plan.time_format, plan.zone)
         if isinstance(at, Unreadable):
             return at
-        if at > received_ns + plan.future_ns and received_ns > 0:
-            ahead, allowed = (at - received_ns) / SECOND_NS, plan.future_ns / SECOND_NS
-            return Unreadable(Reason.FUTURE, f"{ahead:g} s ahead of its arrival; future allows {allowed:g} s")
+        if early := too_early(at, received_ns, plan.future_ns):
+            return early
         values = (target, *[_covariate(lookup(document, path), plan.words) for path in plan.covariates])
         return Observation(series, plan.stream, at, values, position, received_ns)
-
-
-def _time(document: Any, path: Path, plan: _Plan) -> int | Unreadable:
-    found = lookup(document, path)
-    return found if isinstance(found, Unreadable) else time_ns(found, plan.time_format, plan.zone)
 
 
 def _plan(stream: Stream) -> _Plan:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import tzinfo
 from typing import Any, NoReturn
 
-from streamlstm.codec.values import Unreadable, shown
+from streamlstm.codec.values import Unreadable, shown, time_ns
 from streamlstm.events import Reason
 from streamlstm.naming import EACH
 
@@ -50,6 +51,12 @@ def lookup(document: Any, path: Path) -> Any | Unreadable:
         else:
             return Unreadable(Reason.MISSING_FIELD, f"no {written(path)}: no {shown(key)} in {shown(found)}")
     return found
+
+
+def time_at(document: Any, path: Path, form: str, zone: tzinfo) -> int | Unreadable:
+    """The time, in ns, that a key path leads to."""
+    found = lookup(document, path)
+    return found if isinstance(found, Unreadable) else time_ns(found, form, zone)
 
 
 def each(document: Any, path: Path, most: int) -> list[Any | Unreadable] | Unreadable:

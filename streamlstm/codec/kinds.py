@@ -18,14 +18,6 @@ TRUTHS: Mapping[str, float] = {
 }
 
 
-def text_of(payload: bytes) -> str | Unreadable:
-    """What a bare number, or a bare word, is written as."""
-    try:
-        return payload.decode().strip()
-    except UnicodeDecodeError as error:
-        return Unreadable(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: need a number as text")
-
-
 def truth(found: Any, words: Mapping[str, float]) -> float | Unreadable:
     """1 or 0: true and false, 1 and 0, a word of the map or one of TRUTHS.
 

@@ -73,13 +73,20 @@ def counted(found: Any, words: Mapping[str, float]) -> float | Unreadable:
     return Unreadable(Reason.WRONG_TYPE, f"{shown(found)}: need a number")
 
 
-def from_text(payload: bytes, words: Mapping[str, float]) -> float | Unreadable:
-    """A bare number, or a word of the map."""
+def text_of(payload: bytes) -> str | Unreadable:
+    """What a bare number, or a bare word, is written as."""
     try:
-        text = payload.decode().strip()
+        return payload.decode().strip()
     except UnicodeDecodeError as error:
         return Unreadable(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: need a number as text")
-    return bounded(words[text]) if text in words else number(text)
+
+
+def too_early(time_ns: int, received_ns: int, future_ns: int) -> Unreadable | None:
+    """Why a time cannot be believed that is further ahead of its arrival than `future`; recorded data has none."""
+    if time_ns <= received_ns + future_ns or received_ns <= 0:
+        return None
+    ahead, allowed = (time_ns - received_ns) / SECOND_NS, future_ns / SECOND_NS
+    return Unreadable(Reason.FUTURE, f"{ahead:g} s ahead of its arrival; future allows {allowed:g} s")
 
 
 def bounded(value: float) -> float | Unreadable:

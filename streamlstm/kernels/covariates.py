@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 from streamlstm.kernels import kernel
+from streamlstm.kernels.unit import clip, floored
 
 COLUMNS = 6
 MEAN, VARIANCE, SQUARE, SEEN, AGE, WAIT = range(COLUMNS)
 RATE = 0.001  # at least: of the running statistics
-REACH = 6.0  # standardised, beyond it is an outlier
 PATIENCE = 3.0  # usual waits: so long a value counts in full
 
 
@@ -54,5 +54,4 @@ def fading(age, wait):
 @kernel
 def clipped(away, square, level):
     """A difference in units of its root mean square, within ±6. A constant has none: the level's last digits count."""
-    size = max(math.sqrt(square), 1e-9 * abs(level) + 1e-30)
-    return min(max(away / size, -REACH), REACH)
+    return clip(away / floored(math.sqrt(square), level))

@@ -9,9 +9,10 @@ import math
 
 from streamlstm.kernels import kernel, linear, lstm, stage
 from streamlstm.kernels.season import COUNT, PROFILE, settle_slot, slot
+from streamlstm.kernels.unit import floored
 from streamlstm.model import beside
 from streamlstm.model.experts import take_recent
-from streamlstm.model.features import LINEAR_UNIT, features, floored, regressors
+from streamlstm.model.features import LINEAR_UNIT, features, regressors
 from streamlstm.model.heads import lay_by
 from streamlstm.model.learn import STATE_MOST, STATE_UNIT, first_cell, upper_cell
 from streamlstm.model.settle import running

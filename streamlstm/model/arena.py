@@ -18,6 +18,7 @@ from streamlstm.kernels import conformal, detect, doubt, linear, logit, mix, opt
 from streamlstm.kernels.season import ERROR, FIXED
 from streamlstm.model.beside import AHEAD_REGRESSORS, PAST_FEATURES, PAST_REGRESSORS
 from streamlstm.model.features import FIXED_FEATURES, LAGS, MOST_SHOWN
+from streamlstm.model.several import rows_of
 from streamlstm.model.state import (
     B_LAST,
     B_LINEAR,
@@ -405,8 +406,7 @@ class Rows:
 
 def row_bytes(stream: Stream, step_ns: int) -> int:
     """What one series of a stream takes, at a given step."""
-    rows = 2 if stream.type == "angle" else max(1, len(stream.classes))
-    return rows * Layout.of(stream, step_ns, True).row_bytes
+    return rows_of(stream) * Layout.of(stream, step_ns, True).row_bytes
 
 
 def birth(seed: int, series: str) -> bytes:

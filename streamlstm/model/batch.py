@@ -15,7 +15,7 @@ from streamlstm.events import Floats, Frame
 from streamlstm.model.arena import NEVER, Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
-from streamlstm.model.several import Face, Now, face
+from streamlstm.model.several import Face, Now, face, rows_of
 from streamlstm.model.state import SOURCES, work_dtype
 
 MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
@@ -44,7 +44,7 @@ class Learner:
         self._spare = Rows(layout)  # one row, for what is only looked at
         sizes = layout.sizes
         self.columns = columns(sizes.leads, sizes.levels, sizes.taus)
-        self.face = face(stream)
+        self.face, self.rows_a_series = face(stream), rows_of(stream)
         parts = self.face.parts(self.columns) if self.face else self.columns
         self.frame = Frame(
             layout.step_ns, layout.leads, layout.levels, probabilities(layout.levels), parts, SOURCES, stream.classes
@@ -53,10 +53,6 @@ class Learner:
         self._plan = layout.plan(stream)
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
-
-    @property
-    def rows_a_series(self) -> int:
-        return self.face.rows if self.face else 1
 
     def add(self, births: Sequence[bytes], *, in_group: bool) -> int:
         """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own.

@@ -1,4 +1,4 @@
-"""Covariates: what a series' own cells and linear branch never see, and one cell and one branch beside them do.
+"""Covariates: what a series' own cells and linear branch never see, and cells and a branch beside them do.
 
 Numba code. A value that is not known is 0 once standardised, which is the mean; one that is overdue fades towards it.
 """
@@ -80,7 +80,7 @@ def told(s, m, n, plan, q, k):
 
 @stage
 def features(x, s, m, plan, work, k):
-    """Fill x (O,), what the cell beside sees besides, for step k. Rebuilt from memory with the scales of now."""
+    """Fill x (O,), what the cells beside see besides, for step k. Rebuilt from memory with the scales of now."""
     n = shape(s, work, plan)
     place = 0
     for j in range(n.inputs):

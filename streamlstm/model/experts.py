@@ -72,10 +72,10 @@ def prepare(s, m, plan, work, k):
 
 
 @stage
-def experts(s, m, plan, work, j, y, here, there, out):
+def experts(s, m, plan, work, j, y, here, there, turn, out):
     """Fill out (M,) for lead j: each expert's forecast less y; NaN where it has none.
 
-    here, there: the slots of both seasons at the origin and at the target.
+    here, there: the slots of both seasons at the origin and at the target; turn: see `turned`.
     """
     n = shape(s, work, plan)
     reach = MARGIN * (s.highest - s.lowest)
@@ -94,7 +94,8 @@ def experts(s, m, plan, work, j, y, here, there, out):
         out[E_LONG_USUAL] = usual(m.season_1, t1) - y
         out[E_LONG_RISE] = out[E_LONG_USUAL] + deviation(y, m.season_1, at1)
         out[E_LONG_MEDIAN] = median_of(work.few, latest_few(m.season_1, t1, work.few), work.sorted) - y
-    out[E_ANALOGUE] = work.analogue[j] - y
+    moved, day = turn
+    out[E_ANALOGUE] = work.analogue[j] - y + moved
     for i in range(3):
         out[E_MEDIAN_3 + i] = work.middles[i] - y
     L, scales = n.leads, work.scales
@@ -114,13 +115,14 @@ def experts(s, m, plan, work, j, y, here, there, out):
         elif base == B_LINEAR:
             start = out[E_LINEAR]
         value = start + work.out[cell, j] * scales[3 + base * L + j]
-        value = min(max(value, low), high)
+        value = min(max(value, low), high) + (moved - day if base == B_RISE else moved)
         if cell < n.own:
             out[E_CELL + cell] = value
             own += value
         else:
             out[first + cell - n.own] = value
             seeing += value
+    out[E_LINEAR] += moved  # now that the cells have begun from what it said
     if n.own > 1:
         out[E_CELL + n.own] = own / n.own
     if n.beside_cells > 1:
@@ -130,7 +132,8 @@ def experts(s, m, plan, work, j, y, here, there, out):
         start = 0.0 if base == 0 else out[E_SHORT_USUAL]
         x = work.beside[min(j, n.beside_gains - 1)]
         value = start + linear.inner(s.beside_coefficients[base, j], x) * scales[3 + base * L + j]
-        out[first + base] = min(max(value, low), high) if not math.isnan(value) else math.nan
+        by = moved if base == 0 else 0.0  # its profile is that of the target
+        out[first + base] = min(max(value, low), high) + by if not math.isnan(value) else math.nan
 
 
 @kernel
@@ -140,37 +143,18 @@ def mean_of_cells(n):
 
 
 @kernel
-def turned(s, m, plan, n, civil, target, ahead, out):
-    """Across a change of the clocks: what counts steps takes the part of the day that the clock on the wall says.
+def turned(s, m, target, there, usually):
+    """Across a change of the clocks: how much what counts steps is moved, and how much of that is the shorter season's.
 
-    Linear branch, analogues and cells have learned what follows so many steps later, in ordinary days. Where the target
-    is an hour earlier or later on the wall than it would be, they are moved by what the profile says of that hour.
+    Linear branches, analogues and cells have learned what follows so many steps later, in ordinary days. Where the
+    target is an hour earlier or later on the wall than it would be, they are moved by what the profile says of that
+    hour. there: the target's slots; usually: the civil time that it would have on an ordinary day.
     """
-    usually = civil + ahead * plan.step_ns
     if target == usually:
-        return
-    to, instead = slots(s, m, target), slots(s, m, usually)
-    day = rise(m.season_0, instead[0], to[0])
-    moved = profile_value(s, m, to) - profile_value(s, m, instead)
-    if math.isnan(moved):
-        return
-    out[E_LINEAR] += moved
-    out[E_ANALOGUE] += moved
-    own, seeing, first = 0.0, 0.0, mean_of_cells(n) + 1
-    for cell in range(n.cells):
-        by = moved - day if plan.base[cell] == B_RISE else moved
-        if cell < n.own:
-            out[E_CELL + cell] += by
-            own += out[E_CELL + cell]
-        else:
-            out[first + cell - n.own] += by
-            seeing += out[first + cell - n.own]
-    if n.own > 1:
-        out[E_CELL + n.own] = own / n.own
-    if n.beside_cells > 1:
-        out[first + n.beside_cells] = seeing / n.beside_cells
-    if n.beside_bases > 0:
-        out[first + n.beside_cells + (1 if n.beside_cells > 1 else 0)] += moved
+        return 0.0, 0.0
+    instead = slots(s, m, usually)
+    moved = profile_value(s, m, there) - profile_value(s, m, instead)
+    return (0.0, 0.0) if math.isnan(moved) else (moved, rise(m.season_0, instead[0], there[0]))
 
 
 @kernel

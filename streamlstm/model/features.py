@@ -10,9 +10,9 @@ import math
 
 from streamlstm.kernels import kernel, stage
 from streamlstm.kernels.season import COUNT, PROFILE, harmonics, slot, usual
+from streamlstm.kernels.unit import clip
 from streamlstm.model.state import shape
 
-CLIP = 6.0  # features beyond it are outliers, and are clipped
 LAGS = 12  # differences that the linear branch regresses on
 SHORT_TERMS, LONG_TERMS = 8, 6  # Fourier terms of the shorter and the longer season
 # z, last difference, deviation from both profiles; Fourier terms; mask, log missed steps
@@ -20,17 +20,6 @@ FIXED_FEATURES = 4 + SHORT_TERMS + LONG_TERMS + 2
 MOST_SHOWN = 8  # leads at which the cells and the linear branch look ahead
 LINEAR_UNIT = 20.0  # stored forecasts of the linear branch: 8 bits, in twentieths of a lead's scale
 MOST_LOOKED_BACK = 64  # steps in search of the last real observation
-
-
-@kernel
-def clip(value):
-    return min(max(value, -CLIP), CLIP)
-
-
-@kernel
-def floored(size, level):
-    """A scale that is safe to divide by: a constant series has none."""
-    return max(size, 1e-9 * abs(level) + 1e-30)
 
 
 @kernel
@@ -93,7 +82,7 @@ def features(x, s, m, plan, work, k):
     unseen = missed(s, m, plan, k)
     x[place + 1] = clip(math.log1p(unseen)) if unseen > 0.0 else 0.0
     place += 2
-    for j in range(n.outside):  # covariates are for the cell beside, which fills them in
+    for j in range(n.outside):  # covariates are for the cells beside: `beside.features`
         x[place + j] = 0.0
 
 

@@ -46,8 +46,8 @@ def forecast(s, m, plan, work, k, y, civil, real, out):
         target = target_civil(s, plan, s.time_ns, civil, plan.leads[j])
         said = work.expert
         there = slots(s, m, target)
-        experts(s, m, plan, work, j, y, here, there, said)
-        turned(s, m, plan, n, civil, target, plan.leads[j], said)
+        turn = turned(s, m, target, there, civil + plan.leads[j] * plan.step_ns)
+        experts(s, m, plan, work, j, y, here, there, turn, said)
         mix.consult(s.mix[j], said, work.asked, mean_of_cells(n) + 1)
         stack.combine(s.stack[j], said, s.mixture_error[j], work.differences)
         weights = s.mix_weights[j]
@@ -219,27 +219,18 @@ def growth(s, plan, i, j):
 
 
 @kernel
-def longest_error(s, plan):
-    """The last value's running error as a forecast at the longest lead; 0 before it is known."""
-    for j in range(s.labels.shape[0]):
-        if plan.leads[j] == plan.longest:
-            return s.mae_persistence[j]
-    return 0.0
-
-
-@kernel
 def between(s, m, n, plan, published, y, civil, ahead):
     """The forecast `ahead` steps from an origin: between the leads linear *relative to the seasonal profile*.
 
     published (L,) the forecasts at the leads; y the origin's value. Beyond the last lead the deviation from the profile
     stays as it was there; where the profile is the better forecast of the two at that lead, it fades.
     """
-    before, value_before = 0, y
+    before, value_before, nearest = 0, y, 0
     after, value_after = -1, y
     for j in range(n.leads):
         h = plan.leads[j]
         if h <= ahead and h >= before:
-            before, value_before = h, published[j]
+            before, value_before, nearest = h, published[j], j
         if h >= ahead and (after < 0 or h < after):
             after, value_after = h, published[j]
     usual = profile_value(s, m, slots(s, m, civil + ahead * plan.step_ns))
@@ -247,7 +238,7 @@ def between(s, m, n, plan, published, y, civil, ahead):
     if after < 0:
         if math.isnan(usual) or math.isnan(b0):
             return value_before
-        fades = min(s.profile_error[0], s.profile_error[1]) < longest_error(s, plan)
+        fades = min(s.profile_error[0], s.profile_error[1]) < s.mae_persistence[nearest]
         return usual + (value_before - b0) * (math.exp(-(ahead - before) / before) if fades and before > 0 else 1.0)
     share = (ahead - before) / (after - before) if after > before else 0.0
     b1 = profile_value(s, m, slots(s, m, civil + after * plan.step_ns))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from streamlstm.events import Kind
 from streamlstm.kernels import detect, doubt, kernel, stage
 from streamlstm.model import beside
 from streamlstm.model.advance import advance, keep_state, record, take_scales
@@ -20,6 +21,12 @@ from streamlstm.model.state import ACTIVE, FALLBACK, GAP, P_PUBLISHED, QUARANTIN
 # What an observation brought about, as one number: their sum.
 FALLBACK_BEGINS, FALLBACK_ENDS, ANOMALY_BEGINS, ANOMALY_ENDS = 1, 2, 4, 8
 QUARANTINE_BEGINS, QUARANTINE_ENDS, DRIFT_BEGINS, DRIFT_ENDS = 16, 32, 64, 128
+HAPPENINGS = {
+    Kind.FALLBACK: (FALLBACK_BEGINS, FALLBACK_ENDS),
+    Kind.ANOMALY: (ANOMALY_BEGINS, ANOMALY_ENDS),
+    Kind.QUARANTINE: (QUARANTINE_BEGINS, QUARANTINE_ENDS),
+    Kind.DRIFT: (DRIFT_BEGINS, DRIFT_ENDS),
+}  # in the order in which they are told
 READY_AFTER = 12  # observations: before that nothing honest can be said, and the state is WARMING
 
 

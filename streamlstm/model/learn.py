@@ -125,7 +125,7 @@ def look(s, m, plan, work, steps):
 
 @stage
 def look_beside(s, m, plan, work, steps):
-    """What the cell beside sees besides: the covariates. No cell learns after it, so that they stay where they are."""
+    """What the cells beside see besides, the covariates, for every window: own cells, which must not, have learned."""
     n = shape(s, work, plan)
     begin = n.features - n.outside
     for r in range(work.start.shape[0]):

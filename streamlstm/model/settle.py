@@ -9,8 +9,9 @@ import math
 
 from streamlstm.kernels import conformal, detect, drift, kernel, linear, logit, mix, quantiles, stack, stage
 from streamlstm.kernels.season import ERROR
+from streamlstm.kernels.unit import floored
 from streamlstm.model.experts import base_of
-from streamlstm.model.features import floored, slots
+from streamlstm.model.features import slots
 from streamlstm.model.state import (
     BASES,
     E_SHORT,

@@ -15,17 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamlstm.config import Stream
-from streamlstm.events import Floats
-from streamlstm.model.forecaster import (
-    ANOMALY_BEGINS,
-    ANOMALY_ENDS,
-    DRIFT_BEGINS,
-    DRIFT_ENDS,
-    FALLBACK_BEGINS,
-    FALLBACK_ENDS,
-    QUARANTINE_BEGINS,
-    QUARANTINE_ENDS,
-)
+from streamlstm.events import Floats, Kind
+from streamlstm.model.forecaster import HAPPENINGS
 from streamlstm.model.state import ACTIVE, FALLBACK, QUARANTINED
 
 Parts = Mapping[str, slice]
@@ -62,6 +53,12 @@ def face(stream: Stream) -> Face | None:
     if stream.type == "category":
         return Category(len(stream.classes), len(stream.leads))
     return Angle(stream.turn) if stream.type == "angle" else None
+
+
+def rows_of(stream: Stream) -> int:
+    """How many rows a series of the stream takes."""
+    shown = face(stream)
+    return shown.rows if shown else 1
 
 
 @dataclass(frozen=True)
@@ -191,12 +188,13 @@ def stands(states: Floats) -> float:
 def whole(codes: NDArray[np.int64], now: Now) -> int:
     """What began or ended for the whole: a fallback is one of all rows, all else is told of any."""
     out = 0
-    for after, begins, ends, of in (
-        (now.odd, ANOMALY_BEGINS, ANOMALY_ENDS, np.any),
-        (now.fallen, FALLBACK_BEGINS, FALLBACK_ENDS, np.all),
-        (now.doubted, QUARANTINE_BEGINS, QUARANTINE_ENDS, np.any),
-        (now.drifting, DRIFT_BEGINS, DRIFT_ENDS, np.any),
+    for kind, after, of in (
+        (Kind.ANOMALY, now.odd, np.any),
+        (Kind.FALLBACK, now.fallen, np.all),
+        (Kind.QUARANTINE, now.doubted, np.any),
+        (Kind.DRIFT, now.drifting, np.any),
     ):
+        begins, ends = HAPPENINGS[kind]
         before = of((after | (codes & ends > 0)) & (codes & begins == 0))
         out += begins if of(after) and not before else ends if before and not of(after) else 0
     return out

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
+from streamlstm.timeline.calendar import DAY_NS, WEEK_NS
 from streamlstm.timeline.meter import Meter
 
 How = Literal["mean", "last", "sum", "min", "max", "count"]
-DAY_NS = 86_400_000_000_000
-WEEK_NS = 7 * DAY_NS
 MONDAY_NS = 4 * DAY_NS  # 1970 began on a Thursday
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamlstm.kernels import covariates
+from streamlstm.kernels import covariates, unit
 from streamlstm.kernels.covariates import AGE, COLUMNS, MEAN, SEEN, SQUARE, VARIANCE, WAIT
 from tests.kernels import ready
 from tests.reference_covariates import Scale
@@ -51,7 +51,7 @@ def test_whatever_comes_what_a_cell_sees_is_bounded(steps):
         waited(own, age)
         assert 0 <= fading(age, own[WAIT]) <= 1
         assert own[WAIT] == 0 or own[WAIT] >= 0.97
-        assert abs(clipped(x - own[MEAN], own[VARIANCE], own[MEAN])) <= covariates.REACH
+        assert abs(clipped(x - own[MEAN], own[VARIANCE], own[MEAN])) <= unit.CLIP
         assert own[AGE] == age
 
 
