@@ -126,6 +126,7 @@ def backtest(
     time: Annotated[str, typer.Option(help="Column of the times.")],
     target: Annotated[list[str], typer.Option(help="Column to forecast; several are several series.")],
     covariate: Annotated[list[str] | None, typer.Option(help="Column that is an input to each series.")] = None,
+    joint: Annotated[bool, typer.Option("--joint", help="Forecast each target beside the others.")] = False,
     ahead: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,6 +170,7 @@ def backtest(
         time=time,
         targets=tuple(target),
         covariates=tuple(covariate or ()),
+        joint=joint,
         ahead=tuple(ahead or ()),
         settings={key: value for key, value in given.items() if value is not None},
         config=settings.load(config, os.environ) if config else None,

@@ -47,6 +47,7 @@ class Request:
     time: str
     targets: tuple[str, ...]
     covariates: tuple[str, ...]
+    joint: bool  # each target beside the others
     ahead: tuple[str, ...]  # columns that are known ahead
     settings: dict[str, object]  # of the stream, as given: step, leads, seasons, timezone, levels
     config: Config | None
@@ -110,11 +111,20 @@ def run(request: Request, stdout: Console, stderr: Console) -> None:
 
 def _stream(request: Request) -> Stream:
     """The options over the config's stream, or over the defaults."""
+    named = [s for s in request.config.streams if request.stream in (None, s.name)] if request.config else []
+    if request.config and len(named) != 1:
+        names = ", ".join(s.name for s in request.config.streams)
+        raise OptionError(f"--stream: need one stream of the config: {names}")
+    joint = request.joint or (len(request.targets) > 1 and any(one.joint for one in named))
+    if joint and len(request.targets) < 2:
+        raise OptionError("--joint: need several --target: each is forecast beside the others")
+    targets = [f"target {i}" for i in range(len(request.targets) if joint else 1)]
     given = {
-        "name": "backtest",
+        "name": "backtest/{value}" if joint else "backtest",
         "topic": "backtest",
         "format": "json",
-        "value": ("target", *(f"covariate {i}" for i in range(len(request.covariates)))),
+        "value": (*targets, *(f"covariate {i}" for i in range(len(request.covariates)))),
+        "joint": joint,
         "covariates": [
             {"topic": f"ahead {i}", "known_ahead": True, "values": "[].value", "times": "[].time"}
             for i in range(len(request.ahead))
@@ -126,12 +136,8 @@ def _stream(request: Request) -> Stream:
     except ValidationError as error:
         told = in_words(error, Stream, given, {})
         raise OptionError("; ".join(_as_option(line) for line in told)) from error
-    if request.config is None:
+    if not named:
         return own
-    named = [s for s in request.config.streams if request.stream in (None, s.name)]
-    if len(named) != 1:
-        names = ", ".join(s.name for s in request.config.streams)
-        raise OptionError(f"--stream: need one stream of the config: {names}")
     return named[0].model_copy(update={key: getattr(own, key) for key in given})
 
 

@@ -27,9 +27,16 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from streamlstm.conflicts import between, covariate_problems, joining_problems, lead_problems, step_problems
+from streamlstm.conflicts import (
+    between,
+    covariate_problems,
+    joining_problems,
+    joint_problems,
+    lead_problems,
+    step_problems,
+)
 from streamlstm.kinds import LIMITS, type_problems
-from streamlstm.naming import key_path, name_problems, topic_filter, topic_problems, url_problem
+from streamlstm.naming import VALUE, key_path, name_problems, topic_filter, topic_problems, url_problem
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
 from streamlstm.sources import FILES, files, overlaid, parsed
 from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, lead, size_bytes
@@ -222,6 +229,9 @@ class Stream(Section):
     value: Annotated[
         tuple[str, ...], Field(max_length=33, description="key path; the first is forecast, further ones are inputs")
     ] = ()
+    joint: Annotated[
+        bool, Field(description="forecast every value, as a series of its own beside the others; {value} in the name")
+    ] = False
     time: Annotated[str | None, Field(description="key path of the event time; absent: the arrival time")] = None
     time_format: Annotated[
         Literal["auto", "rfc3339", "s", "ms", "us", "ns"], Field(description="auto: RFC 3339 text or epoch seconds")
@@ -323,7 +333,7 @@ class Stream(Section):
     @model_validator(mode="after")
     def _belongs_together(self) -> Stream:
         found: list[tuple[Where, str]] = [(("topic",), what) for what in topic_problems(self.topic)]
-        found += [(("name",), what) for what in name_problems(self.name, self.topic)]
+        found += [(("name",), what) for what in name_problems(self.own_name, self.topic)]
         if self.format == "json" and not self.value:
             found.append((("value",), "missing; format 'json' needs the key path of the value"))
         if self.format == "number":
@@ -338,7 +348,7 @@ class Stream(Section):
             found.append((("bounds",), "need the lowest first, then a higher one"))
         found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
         found += step_problems(self.step, self.aggregate, self.hold)
-        found += joining_problems(self)
+        found += joining_problems(self) + joint_problems(self)
         found += type_problems(self)
         several(found)
         return self
@@ -347,6 +357,11 @@ class Stream(Section):
     def in_time(self) -> bool:
         """Whether a lead is a duration, not a number of steps."""
         return any(lead < 0 for lead in self.leads)
+
+    @property
+    def own_name(self) -> str:
+        """The name without the placeholder that stands for a value's key path."""
+        return self.name.replace(VALUE, "x") if self.joint else self.name
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from streamlstm.naming import PLACEHOLDER, key_path, reaches, sibling, topic_filter, topic_problems
+from streamlstm.naming import (
+    PLACEHOLDER,
+    VALUE,
+    is_series_name,
+    key_path,
+    reaches,
+    sibling,
+    topic_filter,
+    topic_problems,
+)
 from streamlstm.problems import Where
 from streamlstm.units import UNITS_NS
 
@@ -110,6 +119,31 @@ def joining_problems(stream: Stream) -> list[tuple[Where, str]]:
             found.append((where, "need a '/' between the placeholders of the stream's name, to tell them apart"))
         if one in stream.covariates[:n]:
             found.append((("covariates", n), ": stands twice; need it once"))
+    return found
+
+
+def joint_problems(stream: Stream) -> list[tuple[Where, str]]:
+    """What keeps a stream's values from being forecast each beside the others."""
+    if not stream.joint:
+        return []
+    found: list[tuple[Where, str]] = []
+    if len(stream.value) < 2:
+        found.append((("value",), "joint needs several key paths: each is forecast beside the others"))
+    if len(set(stream.value)) < len(stream.value):
+        found.append((("value",), "one stands twice; joint needs each once"))
+    if VALUE in stream.topic:
+        found.append((("topic",), f"{VALUE} stands for a key path where joint is true; need another name for it"))
+    if VALUE not in stream.name:
+        found.append(
+            (("name",), f"need {VALUE} in it: joint gives each value a series, such as '{stream.name}/{VALUE}'")
+        )
+    found += [
+        (("value",), f"'{text}' would stand in a series' name: need a key path without '/', '+', '#' and braces")
+        for text in stream.value
+        if {*"/{}"} & {*text} or not is_series_name(f"x/{text}")
+    ]
+    if stream.type not in ("number", "boolean", "count"):
+        found.append((("joint",), f"is not for the type {stream.type}; need number, boolean or count"))
     return found
 
 

@@ -60,7 +60,8 @@ def backtest(
 ) -> Result:
     """Feed the rows, whose values are the targets' followed by the covariates', and score what is forecast.
 
-    Each target is a series of its own; the covariates are inputs to each. `ahead`: times and values of each of the
+    Each target is a series of its own; the covariates are inputs to each, and of a joint stream the other targets are
+    too. `ahead`: times and values of each of the
     stream's covariates that are known ahead, all of them from the beginning on. Forecasts for rows before `first_row`
     are learned from, but not scored. `clock` times the engine alone, kernels compiled.
     """
@@ -84,7 +85,8 @@ def backtest(
                 continue
             covariates = item.values[len(targets) :]
             for place, name in enumerate(targets):
-                values = (item.values[place], *covariates)
+                others = item.values[:place] + item.values[place + 1 : len(targets)] if stream.joint else ()
+                values = (item.values[place], *others, *covariates)
                 if stream.bounds and not (isnan(values[0]) or stream.bounds[0] <= values[0] <= stream.bounds[1]):
                     discarded[Reason.OUT_OF_BOUNDS] += 1
                     continue

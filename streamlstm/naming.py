@@ -11,6 +11,7 @@ LONGEST_NAME = 256  # bytes of UTF-8
 LONGEST_TOPIC = 65_535  # bytes of UTF-8
 RESERVED = "bridge"  # the first level of those topics of ours that belong to no series
 
+VALUE = "{value}"  # in a stream's name: the key path of the value that a series is of
 EACH = -1  # in a key path: not one element of an array but every one, one after the other
 
 _STEP = re.compile(r'\.?"((?:[^"\\]|\\.)*)"|\[([0-9]{0,9})\]|\.?([^.\[\]"]+)')

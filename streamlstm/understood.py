@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def understood(stream: Stream) -> str:
     """One line, such as "counter in kWh, differences a step; sum of each step of 1h"."""
     parts = [_kind(stream), _steps(stream)]
+    if stream.joint:
+        parts.append(f"{len(stream.value)} of them forecast jointly, each beside the others")
     if stream.hold:
         parts.append(f"a value holds for {_text(stream.hold)}")
     return "; ".join(part for part in parts if part)

@@ -19,10 +19,12 @@ def with_model(stream: Stream, **settings: Any) -> Stream:
 
 
 STREAM_TWO_LAYERS = with_model(STREAM, layers=2)
-# one covariate that comes with the target, and one that is known ahead
+# one covariate that comes with the target and is a target too, and one that is known ahead
 STREAM_BESIDE = Stream.model_validate(
     {
-        **STREAM.model_dump(include={"name", "topic", "leads", "model"}),
+        **STREAM.model_dump(include={"topic", "leads", "model"}),
+        "name": "small/{value}",
+        "joint": True,
         "step": "1h",
         "format": "json",
         "value": ("y", "a"),

@@ -187,6 +187,7 @@ def test_a_bad_row_is_counted_and_the_first_is_shown(call, data, config):
         (["--time", "time", "--target", "load", "--covariate", "load"], 2, "each column once"),
         (["--time", "time", "--target", "load", "--ahead", "load"], 2, "each column once"),
         (["--time", "time", "--target", "load", "--ahead", "none"], 1, "no column 'none'"),
+        (["--time", "time", "--target", "load", "--joint"], 2, "--joint: need several --target"),
         (["--time", "time", "--target", "load", "--config", "nowhere.toml"], 1, "nowhere.toml"),
     ],
 )

@@ -39,6 +39,10 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
     "covariates": (lambda n, s: {"power": 300 + n % 5, "flow": 9, "ts": s}, "number in W; mean of each step of 1h"),
     "demo": (lambda n, s: {"flow": 30 + n % 5, "time": s}, "number in l/s; step of 1h"),
     "irregular": (lambda n, _: 20 + n % 6, "number in min within 0 to 240; step found from the first observations"),
+    "joint": (
+        lambda n, s: {"time": s, "load": [400 + 40 * (n % 9), 380 + 30 * (n % 7)], "oil": 50 + n % 5},
+        "3 of them forecast jointly, each beside the others",
+    ),
     "power": (lambda n, _: 400 + 40 * (n % 9), "number in W within 0 to 30000; mean of each step of 15min"),
     "rooms": (
         lambda n, s: {"temperature": 20 + n % 4 / 2, "last_seen": s},
@@ -67,9 +71,9 @@ def test_a_page_s_messages_become_forecasts(name: str) -> None:
     for n in range(MESSAGES):
         time_s = BEGIN_S + n * step_s
         payload = json.dumps(says(n, time_s)).encode()
-        read = decoder.decode(Arrival(topic, payload, time_s * SECOND_NS, n))
-        assert isinstance(read, Observation), read
-        outputs += engine.feed([read])
+        read = decoder.inputs([Arrival(topic, payload, time_s * SECOND_NS, n)])
+        assert all(isinstance(one, Observation) for one in read), read
+        outputs += engine.feed(read)
     assert not [out for out in outputs if isinstance(out, Discarded)]
     last = [out for out in outputs if isinstance(out, Forecast)][-1]
     assert np.isfinite(last.yhat).all()

@@ -69,11 +69,12 @@ def run(
     given: Given, rows: Sequence[Row], own: Stream | None = None, engine: Engine | None = None, series: str = "kinds"
 ) -> Said:
     """One pass, of an engine of its own or among other series. Rows hold the target first, then the covariates."""
-    engine = engine or Engine((own or stream(given),), seed=given.seed, max_series=1)
+    own = own or stream(given)
+    engine = engine or Engine((own,), seed=given.seed, max_series=1)
     said: list[Forecast] = []
     for begin in range(0, len(rows), CHUNK):
         batch = [
-            Observation(series, "kinds", row.time_ns, row.values, begin + i + 1)
+            Observation(series, own.name, row.time_ns, row.values, begin + i + 1)
             for i, row in enumerate(rows[begin : begin + CHUNK])
         ]
         said += [output for output in engine.feed(batch) if isinstance(output, Forecast)]

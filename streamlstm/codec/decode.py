@@ -31,8 +31,8 @@ class _Plan:
     is_json: bool
     retained: bool
     target: Path
-    read: Callable[[Any], float | Unreadable]  # the target's value
-    covariates: tuple[Path, ...]
+    read: Callable[[Any], float | Unreadable]  # a target's value
+    covariates: tuple[Path, ...]  # or, of a joint stream, its further targets
     time: Path | None
     time_format: str
     zone: ZoneInfo
@@ -48,6 +48,7 @@ class Decoder:
         self.router = Router(streams, base)
         self.payload_limit = payload_limit
         self._plans = {stream.name: _plan(stream) for stream in streams}
+        self._joint = any(stream.joint for stream in streams)
         self._beside = {(s.name, n): covariates.plan(s, one) for s in streams for n, one in enumerate(s.covariates)}
 
     def inputs(self, arrivals: Iterable[Arrival]) -> list[Input]:
@@ -56,20 +57,41 @@ class Decoder:
         However much that is, it counts once: for its own series, or else as a covariate, or else for the first reason
         why it is none.
         """
-        if not self._beside:
+        if not self._beside and not self._joint:
             return [self.decode(arrival) for arrival in arrivals]
         return [item for arrival in arrivals for item in self._all(arrival)]
 
     def _all(self, arrival: Arrival) -> list[Input]:
         beside = self.router.beside(arrival.topic)
         if not beside:
-            return [self.decode(arrival)]
-        own = [] if self.router.match(arrival.topic) is Reason.UNKNOWN_TOPIC else [self.decode(arrival)]
+            return [*self._own(arrival)]
+        own = [] if self.router.match(arrival.topic) is Reason.UNKNOWN_TOPIC else self._own(arrival)
         said = self._covariates(arrival, beside)
         taken = [one for one in said if isinstance(one, Known)]
         if not taken and not own:
             return [Discarded("", arrival.received_ns, *one) for one in said[:1] if isinstance(one, Unreadable)]
         return [*[one._replace(counts=not own and n == 0) for n, one in enumerate(taken)], *own]
+
+    def _own(self, arrival: Arrival) -> list[Observation | Discarded]:
+        """What the message says of its own series, of which there may be several."""
+        route = self.router.match(arrival.topic)
+        if isinstance(route, Reason) or not route.further:
+            return [self.decode(arrival)]
+        plan, all_series = self._plans[route.stream.name], (route.series, *route.further)
+        document = self._document(arrival, plan)
+        at = document if isinstance(document, Unreadable) else _time(document, plan, arrival.received_ns)
+        if isinstance(at, Unreadable):
+            return [Discarded(route.series, arrival.received_ns, *at)]
+        read = [_target(document, path, plan) for path in (plan.target, *plan.covariates)]
+        known = [nan if isinstance(one, Unreadable) else one for one in read]
+        return [
+            Discarded(series, arrival.received_ns, *one)
+            if isinstance(one, Unreadable)
+            else Observation(
+                series, plan.stream, at, (one, *known[:n], *known[n + 1 :]), arrival.position, arrival.received_ns
+            )
+            for n, (series, one) in enumerate(zip(all_series, read, strict=True))
+        ]
 
     def _covariates(self, arrival: Arrival, beside: Sequence[Beside]) -> list[Known | Unreadable]:
         if oversized := self._oversized(arrival.payload):
@@ -94,26 +116,39 @@ class Decoder:
         return Unreadable(Reason.OVERSIZED, f"{len(payload)} bytes; limits.payload is {self.payload_limit}")
 
     def _read(self, arrival: Arrival, series: str, plan: _Plan) -> Observation | Unreadable:
-        _, payload, received_ns, position, is_retained = arrival
-        if is_retained and not plan.retained:
-            return Unreadable(Reason.RETAINED, "kept by the broker, so old; retained = true would learn from it")
-        if oversized := self._oversized(payload):
-            return oversized
-        document = parse(payload) if plan.is_json else None
+        document = self._document(arrival, plan)
         if isinstance(document, Unreadable):
             return document
-        target = plan.read(lookup(document, plan.target) if plan.is_json else text_of(payload))
+        target = _target(document, plan.target, plan)
         if isinstance(target, Unreadable):
             return target
-        if plan.bounds and not plan.bounds[0] <= target <= plan.bounds[1] and target == target:
-            return Unreadable(Reason.OUT_OF_BOUNDS, f"{target} is outside bounds = {list(plan.bounds)}")
-        at = received_ns if plan.time is None else time_at(document, plan.time, plan.time_format, plan.zone)
+        at = _time(document, plan, arrival.received_ns)
         if isinstance(at, Unreadable):
             return at
-        if early := too_early(at, received_ns, plan.future_ns):
-            return early
         values = (target, *[_covariate(lookup(document, path), plan.words) for path in plan.covariates])
-        return Observation(series, plan.stream, at, values, position, received_ns)
+        return Observation(series, plan.stream, at, values, arrival.position, arrival.received_ns)
+
+    def _document(self, arrival: Arrival, plan: _Plan) -> Any:
+        """The payload as JSON values, or as its text; Unreadable where it is neither, or not wanted."""
+        if arrival.retained and not plan.retained:
+            return Unreadable(Reason.RETAINED, "kept by the broker, so old; retained = true would learn from it")
+        if oversized := self._oversized(arrival.payload):
+            return oversized
+        return parse(arrival.payload) if plan.is_json else text_of(arrival.payload)
+
+
+def _target(document: Any, path: Path, plan: _Plan) -> float | Unreadable:
+    target = plan.read(lookup(document, path) if plan.is_json else document)
+    if isinstance(target, Unreadable):
+        return target
+    if plan.bounds and not plan.bounds[0] <= target <= plan.bounds[1] and target == target:
+        return Unreadable(Reason.OUT_OF_BOUNDS, f"{target} is outside bounds = {list(plan.bounds)}")
+    return target
+
+
+def _time(document: Any, plan: _Plan, received_ns: int) -> int | Unreadable:
+    at = received_ns if plan.time is None else time_at(document, plan.time, plan.time_format, plan.zone)
+    return at if isinstance(at, Unreadable) else too_early(at, received_ns, plan.future_ns) or at
 
 
 def _plan(stream: Stream) -> _Plan:

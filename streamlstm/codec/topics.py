@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from streamlstm.config import Stream
 from streamlstm.events import Reason
-from streamlstm.naming import PLACEHOLDER, RESERVED, as_regex, is_series_name, topic_filter
+from streamlstm.naming import PLACEHOLDER, RESERVED, VALUE, as_regex, is_series_name, topic_filter
 
 _REMEMBERED = 32_768  # topics
 _LONGEST_REMEMBERED = 512  # characters; MQTT allows 65,535, and a flood of those must not fill the memory
@@ -20,6 +20,7 @@ class Route(NamedTuple):
 
     stream: Stream
     series: str
+    further: tuple[str, ...] = ()  # series of its further values, where they are forecast jointly
 
 
 class Beside(NamedTuple):
@@ -43,7 +44,7 @@ class Router:
         # What the broker keeps for a covariate is welcome again and again if it says when it is from.
         timed = [topic_filter(one.topic) for one in covariates if one.known_ahead or one.time is not None]
         self.fresh = {*timed} & {*self.filters} - {topic_filter(stream.topic) for stream in streams}
-        self._patterns = [(stream, _pattern(stream.topic), PLACEHOLDER.split(stream.name)) for stream in streams]
+        self._patterns = [(stream, _pattern(stream.topic), _names(stream)) for stream in streams]
         # Remembered, 0.1 µs instead of 1 to 3 µs a topic, more with many streams.
         self._remembered = lru_cache(_REMEMBERED)(self._find)
         self._covariates = [
@@ -66,11 +67,15 @@ class Router:
     def _find(self, topic: str) -> Route | Reason:
         if topic.startswith(f"{self.base}/"):  # our own words; never learned from
             return Reason.UNKNOWN_TOPIC
-        for stream, pattern, name in self._patterns:
+        for stream, pattern, names in self._patterns:
             if found := pattern.fullmatch(topic):
                 # split() leaves fixed text at even places and placeholders at odd ones
-                series = "".join(found[part] if place % 2 else part for place, part in enumerate(name))
-                return Route(stream, series) if is_series_name(series) else Reason.BAD_NAME
+                series, *further = [
+                    "".join(found[part] if place % 2 else part for place, part in enumerate(name)) for name in names
+                ]
+                if not all(map(is_series_name, (series, *further))):
+                    return Reason.BAD_NAME
+                return Route(stream, series, tuple(further))
         return Reason.UNKNOWN_TOPIC
 
     def _find_beside(self, topic: str) -> tuple[Beside, ...]:
@@ -126,6 +131,12 @@ def _covers(one: str, other: str) -> bool:
     if one == other or len(levels) != len(theirs) or (theirs[0].startswith("$") and levels[0] == "+"):
         return False
     return all(level in ("+", their) for level, their in zip(levels, theirs, strict=True))
+
+
+def _names(stream: Stream) -> list[list[str]]:
+    """A series' name in parts, see `PLACEHOLDER.split`; several where each value is a series."""
+    names = [stream.name.replace(VALUE, text) for text in stream.value] if stream.joint else [stream.name]
+    return [PLACEHOLDER.split(name) for name in names]
 
 
 def _pattern(topic: str) -> re.Pattern[str]:

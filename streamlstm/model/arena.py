@@ -68,6 +68,7 @@ class Sizes(NamedTuple):
     layers: int
     cells: int
     beside_cells: int  # of them, the last: those that see covariates
+    heads: int  # A, of a cell: one a lead; and as many for each further target, which those beside learn to forecast
     truncation: int
     windows: int  # B: side by side in an update
     leads: int
@@ -99,12 +100,15 @@ class Sizes(NamedTuple):
         bases = BESIDE_BASES if any_at_all else 0
         beside_cells = min(own, len(BESIDE_CELL_BASES)) if any_at_all else 0
         below = [features] + [m.hidden] * (m.layers - 1)
+        heads = L * (len(stream.value) if stream.joint else 1)
         in_cells = sum((d + m.hidden) * 4 * m.hidden + 7 * m.hidden for d in below)
+        in_heads = heads * (m.hidden + 1) + (m.hidden**2 + heads * m.hidden if m.attention else 0)
         return cls(
             hidden=m.hidden,
             layers=m.layers,
             cells=own + beside_cells,
             beside_cells=beside_cells,
+            heads=heads,
             truncation=m.truncation,
             windows=2 + m.replay,
             leads=L,
@@ -123,7 +127,7 @@ class Sizes(NamedTuple):
             regressors=regressors,
             attention=m.attention,
             binary=int(stream.type in ("boolean", "category")),
-            weights=-(-(in_cells + (m.hidden**2 + L * m.hidden if m.attention else 0) + L * (m.hidden + 1)) // 16) * 16,
+            weights=-(-(in_cells + in_heads) // 16) * 16,
         )
 
     @property

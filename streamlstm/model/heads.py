@@ -12,7 +12,7 @@ from streamlstm.kernels.attention import attend, attend_back, push
 
 @kernel
 def say(s, n, work, cell):
-    """What the heads say after the last step, into work.out[cell] (L,)."""
+    """What the heads say after the last step, into work.out[cell]."""
     v, d = output_layer(s.average[cell], n)
     if n.attention > 0:
         H, tape = n.hidden, s.tape[cell][: min(n.attention, s.taped)]
@@ -71,7 +71,7 @@ def lay_out(n, work, steps):
 
 @kernel
 def say_of(weights, n, work, t, r, out):
-    """What the heads say after step t of window r, whose tape is the window's own. out (L,)."""
+    """What the heads say after step t of window r, whose tape is the window's own. out (A,): all heads."""
     v, d = output_layer(weights, n)
     if n.attention > 0:
         h, tape = work.tape[r, t], work.tape[r][max(t - n.attention, 0) : t]
@@ -87,7 +87,7 @@ def say_of(weights, n, work, t, r, out):
 def say_back(weights, n, work, t, r, de):
     """Back through the `say_of` just called: work.gradient, and work.dh of the last layer or work.dtape, are added to.
 
-    de (L,)    ∂loss/∂out
+    de (A,)    ∂loss/∂out
     """
     v, _ = output_layer(weights, n)
     gv, gd = output_layer(work.gradient, n)
@@ -116,10 +116,13 @@ def take_in(n, work, steps):
 
 @kernel
 def output_layer(flat, n):
-    """The heads' v (L, H), or with attention (L, 2H), and d (L,) out of a cell's weights, or out of their gradient."""
-    L, width = n.leads, n.hidden * (2 if n.attention > 0 else 1)
+    """The heads' v (A, H), or with attention (A, 2H), and d (A,) out of a cell's weights, or out of their gradient.
+
+    The first L are the series' own; the others, L for each further target, teach the cells beside, and say nothing.
+    """
+    A, width = n.heads, n.hidden * (2 if n.attention > 0 else 1)
     _, at = after_layers(n)
-    return flat[at : at + L * width].reshape((L, width)), flat[at + L * width : at + L * (width + 1)]
+    return flat[at : at + A * width].reshape((A, width)), flat[at + A * width : at + A * (width + 1)]
 
 
 @kernel

@@ -207,6 +207,8 @@ def labels(s, m, plan, work, steps, k):
     """
     n, memory, scales = shape(s, work, plan), plan.memory, work.scales
     L = n.leads
+    if n.heads > L:
+        beside.labels(s, m, plan, work, steps, k)
     for r in range(n.windows):
         for t in range(steps):
             origin = work.start[r] + t
@@ -232,9 +234,12 @@ def labels(s, m, plan, work, steps, k):
 
 @kernel
 def output(s, n, plan, work, cell, steps):
-    """Forward and back through the heads of one cell: fills in work.dh. Returns how many labels there were."""
+    """Forward and back through the heads of one cell: fills in work.dh. Returns how many labels there were.
+
+    All further targets together weigh as much as the series itself, and do not count.
+    """
     delta, out = plan.huber[cell], work.slope
-    total = 0
+    total, heads, shared = 0, n.heads if cell >= n.own else n.leads, max(n.heads // n.leads - 1, 1)
     lay_out(n, work, steps)
     for layer in range(n.layers):
         for t in range(steps):
@@ -251,9 +256,10 @@ def output(s, n, plan, work, cell, steps):
                 continue
             total += count
             say_of(s.weights[cell], n, work, t, r, out)
-            for j in range(n.leads):  # the slope of Huber's loss
+            for j in range(n.heads):  # the slope of Huber's loss
                 error = min(max(out[j] - label[j], -delta), delta)
-                out[j] = 0.0 if math.isnan(label[j]) else error
+                share = error if j < n.leads else error / shared
+                out[j] = 0.0 if j >= heads or math.isnan(label[j]) else share
             say_back(s.weights[cell], n, work, t, r, out)
     take_in(n, work, steps)
     return total

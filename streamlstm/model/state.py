@@ -239,15 +239,15 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("dc", single, (B, H)),
             ("wt", single, (4 * H, H)),
             ("gradient", single, (n.weights,)),
-            ("label", number, (n.cells, K, B, L)),  # of each cell's heads, in scales of its base; NaN none
+            ("label", number, (n.cells, K, B, n.heads)),  # of each cell's heads, in scales of its base; NaN none
             ("start", np.int64, (B,)),  # the first step of each window; -1 none
             ("a", single, (F + H,)),  # of the step on, as `first`
             ("outside", single, (n.outside,)),  # features that only some cells see, and, by its size alone, how many
             ("beside_cells", np.int8, (n.beside_cells,)),
             ("up", single, (2 * H,)),
             ("z", single, (4 * H,)),
-            ("out", single, (n.cells, L)),
-            ("slope", single, (L,)),
+            ("out", single, (n.cells, n.heads)),
+            ("slope", single, (n.heads,)),
             ("top", single, (H,)),  # topmost hidden state at one step
             ("tape", single, (B, K if n.attention else 0, H)),  # and of all steps of all windows
             ("dtape", single, (B, K if n.attention else 0, H)),
@@ -296,7 +296,7 @@ def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]
 
 Shape = namedtuple(
     "Shape",
-    "leads levels taus hidden layers cells experts features shown truncation windows regressors attention "
+    "leads levels taus hidden layers cells heads experts features shown truncation windows regressors attention "
     "binary inputs ahead given outside beside beside_bases beside_gains beside_cells own relu residual",
 )
 
@@ -306,8 +306,8 @@ def shape(s, work, plan):
     """The sizes of a series. All but the last two are constants in the machine code: they come from types."""
     return Shape(
         s.covered.shape[1], s.covered.shape[0], s.slow.shape[1], s.hidden_state.shape[2], s.hidden_state.shape[1],
-        s.hidden_state.shape[0], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2], plan.shown.shape[0],
-        work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], s.tape.shape[1],
+        s.hidden_state.shape[0], work.out.shape[1], s.mix.shape[2], work.a.shape[0] - s.hidden_state.shape[2],
+        plan.shown.shape[0], work.gates.shape[1], work.gates.shape[2], s.coefficients.shape[2], s.tape.shape[1],
         1 if s.logit.shape[0] > 0 else 0, s.inputs.shape[0], s.ahead.shape[0],
         2 * s.inputs.shape[0] + s.ahead.shape[0] * plan.shown.shape[0],
         work.outside.shape[0], s.beside_covariance.shape[1], s.beside_coefficients.shape[0],

@@ -167,6 +167,7 @@ def test_regressors_are_standardised_levels_and_changes_faded_and_those_of_the_l
         expected = [
             past.standard(held[-1] - past.mean, past.variance),
             past.standard(held[-1] - held[-2], past.square),
+            past.standard(held[-1] - held[-25], past.variance),
             level,
             level - now,
             level * shape,

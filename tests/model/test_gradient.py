@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from streamlstm.config import Stream
 from streamlstm.kernels import stage
+from streamlstm.kernels.covariates import SQUARE, VARIANCE
 from streamlstm.kernels.season import PROFILE
 from streamlstm.model.advance import take_scales
 from streamlstm.model.arena import BESIDE_CELL_BASES, BESIDE_HUBER, CELL_BASES, HUBER, Layout, birth
@@ -94,7 +95,7 @@ class Series:
         n = self.layout.sizes
         first = (n.features + n.hidden) * 4 * n.hidden + 7 * n.hidden
         attention = n.hidden**2 + n.leads * n.hidden if n.attention else 0
-        return first + (n.layers - 1) * (8 * n.hidden**2 + 7 * n.hidden) + attention + n.leads * (n.hidden + 1)
+        return first + (n.layers - 1) * (8 * n.hidden**2 + 7 * n.hidden) + attention + n.heads * (n.hidden + 1)
 
     def real(self, k: int) -> bool:
         return self.rows.ring(self.slot, "past_mask")[k % self.layout.memory] == 1
@@ -112,6 +113,18 @@ class Series:
                     )
                     scale = math.sqrt(self.record["base_square"][base, j])
                     out[t, j] = np.clip(rest / scale, -TARGET_CLIP, TARGET_CLIP)
+        return out
+
+    def further(self, start: int, steps: int) -> NDArray:
+        """(rise of the further target) / √min(h q, 2 v), as `labels` (steps, L): a value came at every step."""
+        past, scale = self.rows.ring(self.slot, "past_inputs"), self.record["inputs"][0]
+        out = np.full((steps, len(self.layout.leads)), np.nan)
+        for t in range(steps):
+            for j, lead in enumerate(self.layout.leads):
+                here, there = start + t, start + t + lead
+                if there <= self.k and past[there % self.layout.memory, 1] == 0:
+                    rise = float(past[there % self.layout.memory, 0] - past[here % self.layout.memory, 0])
+                    out[t, j] = np.clip(rise / math.sqrt(min(lead * scale[SQUARE], 2 * scale[VARIANCE])), -6, 6)
         return out
 
     def said(self, base: int, j: int, here: int, there: int) -> float:
@@ -136,11 +149,12 @@ class Series:
             inputs=n.features,
             hidden=n.hidden,
             layers=n.layers,
-            leads=n.leads,
+            leads=n.heads,
             activation=reference.relu if relu else np.tanh,
             residual=self.stream.model.residual,
             reach=n.attention,
         )
+        labels = np.hstack([labels, np.full((len(labels), n.heads - labels.shape[1]), np.nan)])
         return reference.central_differences(
             lambda flat: reference.window_loss(
                 net(flat), features, kept[:, : n.hidden], kept[:, n.hidden :], labels, delta
@@ -192,6 +206,10 @@ def test_with_covariates_so_it_is_for_the_cells_that_see_them_and_for_those_that
     found, labelled, features = beside.learned(cell, start, STEPS)
     labels = beside.labels(start, STEPS, base)
     assert labelled == np.count_nonzero(~np.isnan(labels)) > 0
+    if seeing >= 0:  # one further target: it weighs as much as the series itself, where that has a label
+        further = np.where(np.isnan(labels).all(axis=1)[:, None], np.nan, beside.further(start, STEPS))
+        assert np.isfinite(further).any() and np.isnan(further).any()
+        labels = np.hstack([labels, further])
     n = beside.layout.sizes
     assert features[:, -n.outside :].any(axis=0).all() == (seeing >= 0)
     slopes = beside.slopes(cell, start, features, labels, BESIDE_HUBER[seeing] if seeing >= 0 else HUBER)
