@@ -205,7 +205,7 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
     from streamlstm.model.arena import row_bytes
 
     most = checked.limits.max_series
-    sizes = {s.name: row_bytes(s, s.step if isinstance(s.step, int) else FINEST_NS) for s in checked.streams}
+    sizes = {s.name: row_bytes(s, s.step if isinstance(s.step, int) else FINEST_NS) for s in checked.resolved}
     fitting = min(most, checked.limits.memory // max(sizes.values()))
     if as_json:
         covariates = {s.name: {"past": s.inputs, "known_ahead": s.ahead} for s in checked.streams}
@@ -214,14 +214,14 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
             "problems": [],
             "bytes_per_series": sizes,
             "series": fitting,
-            "understood": {s.name: understood(s) for s in checked.streams},
+            "understood": {s.name: understood(s) for s in checked.resolved},
             "covariates": covariates,
         }
         Console().out(json.dumps(document, ensure_ascii=False))
         return
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"[green]{escape(str(file))}: no problems[/green]")
-    for each in checked.streams:
+    for each in checked.resolved:
         size, known = sizes[each.name], f"; {_covariates(each)}" if each.inputs + each.ahead else ""
         memory = f"{size / 2**10:,.0f} KiB for each series, {size * most / 2**30:.2f} GiB for {most:,}"
         out.print(f"{escape(each.name)}: {escape(understood(each))}{known}")
@@ -247,9 +247,10 @@ def replay(
 ) -> None:
     """Publish recorded data as if it happened now: one message {"time": ..., "column": value, ...} for each row."""
     from streamlstm import cli_replay
+    from streamlstm.sections import Mqtt
 
     try:
-        mqtt = settings.Mqtt(url=broker, username=username, password_file=password_file, ca_file=ca_file)
+        mqtt = Mqtt(url=broker, username=username, password_file=password_file, ca_file=ca_file)
     except ValidationError as error:
         raise typer.BadParameter("; ".join(item["msg"] for item in error.errors())) from error
     request = cli_replay.Request(

@@ -125,6 +125,7 @@ def _stream(request: Request) -> Stream:
         "format": "json",
         "value": (*targets, *(f"covariate {i}" for i in range(len(request.covariates)))),
         "joint": joint,
+        "resolutions": (),
         "covariates": [
             {"topic": f"ahead {i}", "known_ahead": True, "values": "[].value", "times": "[].time"}
             for i in range(len(request.ahead))

@@ -12,9 +12,9 @@ from rich.console import Console
 from streamlstm.cli_backtest import opened, progress_bar
 from streamlstm.codec import table
 from streamlstm.codec.table import Row
-from streamlstm.config import Mqtt
 from streamlstm.daemon.replay import replay
 from streamlstm.events import Discarded
+from streamlstm.sections import Mqtt
 
 
 @dataclass(frozen=True, slots=True)

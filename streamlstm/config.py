@@ -6,26 +6,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from math import inf, tau
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from streamlstm.conflicts import (
     between,
@@ -36,93 +30,17 @@ from streamlstm.conflicts import (
     step_problems,
 )
 from streamlstm.kinds import LIMITS, type_problems
-from streamlstm.naming import VALUE, key_path, name_problems, topic_filter, topic_problems, url_problem
+from streamlstm.naming import VALUE, key_path, name_problems, topic_problems
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
+from streamlstm.resolutions import gathered, resolution_problems
+from streamlstm.sections import Duration, Http, Mqtt, Positive, Section
 from streamlstm.sources import FILES, files, overlaid, parsed
-from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, lead, size_bytes
+from streamlstm.units import SIZE, SIZES, UNITS_NS, lead, size_bytes
 from streamlstm.units import duration_ns as duration_ns
 
-Duration = Annotated[int, BeforeValidator(duration_ns), Unit(DURATION, UNITS_NS)]
 Size = Annotated[int, BeforeValidator(size_bytes), Unit(SIZE, SIZES)]
 Lead = Annotated[int, BeforeValidator(lead)]
-Positive = Annotated[Duration, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """What all tables of the file share: unknown settings are refused, and true is not a 1."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_bool_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
-            raise PydanticCustomError("wrong_kind", "a truth value is no number")
-        return value
-
-
-class Mqtt(Section):
-    """The broker, and who we are to it."""
-
-    url: Annotated[str, Field(description="mqtt://, mqtts://, ws:// or wss:// host[:port][/path], or 'embedded'")]
-    client_id: Annotated[str, Field(min_length=1, max_length=128)] = "streamlstm"
-    version: Annotated[Literal["5", "3.1.1"], Field(description="MQTT protocol version")] = "5"
-    username: str | None = None
-    password_file: Annotated[Path | None, Field(description="a file whose first line is the password")] = None
-    ca_file: Path | None = None
-    cert_file: Annotated[Path | None, Field(description="client certificate, PEM")] = None
-    key_file: Annotated[Path | None, Field(description="its private key, PEM")] = None
-    base: Annotated[str, Field(min_length=1, description="first level(s) of our own topics")] = "streamlstm"
-    keepalive: Annotated[
-        Positive, Field(le=60 * UNITS_NS["s"], description="how often to see whether the broker is there")
-    ] = 15 * UNITS_NS["s"]
-    session: Annotated[Positive, Field(description="how long the broker keeps our session")] = UNITS_NS["d"]
-    inbox: Annotated[int, Field(ge=20, le=1_000_000, description="messages held before back-pressure")] = 10_000
-
-    @field_validator("url")
-    @classmethod
-    def _reachable(cls, value: str) -> str:
-        if value != "embedded" and (problem := url_problem(value)):
-            raise ValueError(problem)
-        return value
-
-    @field_validator("base")
-    @classmethod
-    def _levels(cls, value: str) -> str:
-        if not all(value.split("/")) or value.startswith("$") or topic_problems(value) or topic_filter(value) != value:
-            raise ValueError("need plain levels with text between each '/', no '+', '#', braces, and no '$' in front")
-        return value
-
-    @model_validator(mode="after")
-    def _belongs_together(self) -> Mqtt:
-        scheme = urlsplit(self.url).scheme
-        files = [name for name in ("ca_file", "cert_file", "key_file") if getattr(self, name) is not None]
-        found: list[tuple[Where, str]] = []
-        if scheme not in ("mqtts", "wss"):
-            found += [((name,), f"'{self.url}' is not encrypted; need mqtts:// or wss:// for it") for name in files]
-        if (self.cert_file is None) != (self.key_file is None):
-            present, absent = ("cert_file", "key_file") if self.key_file is None else ("key_file", "cert_file")
-            found.append(((present,), f"need {absent} beside it: a certificate and its key go together"))
-        if self.password_file is not None and self.username is None:
-            found.append((("password_file",), "need username beside it"))
-        several(found)
-        return self
-
-
-class Http(Section):
-    """The page, the metrics and the health checks."""
-
-    listen: Annotated[str, Field(description="host:port; port 0 takes a free one")] = "127.0.0.1:9464"
-    series_labels: Annotated[bool, Field(description="export per-series metrics")] = False
-    series_labels_max: Annotated[int, Field(ge=1, le=100_000, description="cap on series in metrics")] = 1_000
-
-    @field_validator("listen")
-    @classmethod
-    def _an_address(cls, value: str) -> str:
-        found = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+):([0-9]{1,5})", value)
-        if found is None or int(found[1]) > 65_535:
-            raise ValueError("need host:port such as '127.0.0.1:9464' or '[::1]:9464', port 0 to 65535")
-        return value
+Leads = Annotated[tuple[Lead, ...], Field(min_length=1, max_length=64, description="steps (24) or durations ('1h')")]
 
 
 class Limits(Section):
@@ -200,7 +118,7 @@ class Covariate(Section):
     time_format: Annotated[
         Literal["auto", "rfc3339", "s", "ms", "us", "ns"], Field(description="auto: RFC 3339 text or epoch seconds")
     ] = "auto"
-    map: Annotated[dict[str, float], Field(description="what booleans and words count as")] = {}
+    map: Annotated[dict[str, float], Field(description="what booleans and words count as")] = {}  # noqa: RUF012  pydantic copies it
 
     @field_validator("value", "time", "issued")
     @classmethod
@@ -218,6 +136,13 @@ class Covariate(Section):
     def _belongs_together(self) -> Covariate:
         several(covariate_problems(self))
         return self
+
+
+class Resolution(Section):
+    """A coarser step, at which a stream is forecast too."""
+
+    step: Annotated[Positive, Field(description="into which steps of the stream are gathered")]
+    leads: Leads = (1, 3, 6, 12, 24)
 
 
 class Stream(Section):
@@ -250,7 +175,7 @@ class Stream(Section):
     rollover: Annotated[
         float | None, Field(gt=0, description="of a counter: the value at which it begins at 0 again, such as 65536")
     ] = None
-    map: Annotated[dict[str, float], Field(description="what booleans and categories count as, e.g. {on = 1}")] = {}
+    map: Annotated[dict[str, float], Field(description="what booleans and categories count as, e.g. {on = 1}")] = {}  # noqa: RUF012  pydantic copies it
     unit: Annotated[str, Field(max_length=32)] = ""
     bounds: Annotated[tuple[float, float] | None, Field(description="[lowest, highest] value that is physical")] = None
     step: Annotated[int | Literal["auto"], Field(description="nominal spacing, or 'auto' to find it")] = "auto"
@@ -261,9 +186,11 @@ class Stream(Section):
     hold: Annotated[
         Duration, Field(description="how long a value that is not sent again still holds; 0s: not at all")
     ] = 0
-    leads: Annotated[
-        tuple[Lead, ...], Field(min_length=1, max_length=64, description="steps (24) or durations ('1h')")
-    ] = (1, 3, 6, 12, 24)
+    leads: Leads = (1, 3, 6, 12, 24)
+    resolutions: Annotated[
+        tuple[Resolution, ...],
+        Field(max_length=4, description="coarser steps that are forecast too, in agreement"),
+    ] = ()
     levels: Annotated[
         tuple[Annotated[float, Field(gt=0, lt=1)], ...],
         Field(min_length=1, max_length=8, description="coverage of the intervals, between 0 and 1"),
@@ -348,7 +275,7 @@ class Stream(Section):
             found.append((("bounds",), "need the lowest first, then a higher one"))
         found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
         found += step_problems(self.step, self.aggregate, self.hold)
-        found += joining_problems(self) + joint_problems(self)
+        found += joining_problems(self) + joint_problems(self) + resolution_problems(self)
         found += type_problems(self)
         several(found)
         return self
@@ -357,6 +284,11 @@ class Stream(Section):
     def in_time(self) -> bool:
         """Whether a lead is a duration, not a number of steps."""
         return any(lead < 0 for lead in self.leads)
+
+    @property
+    def coarser(self) -> tuple[Stream, ...]:
+        """A stream for each coarser resolution: what it takes are this one's steps, gathered."""
+        return tuple(gathered(self, one) for one in self.resolutions)
 
     @property
     def own_name(self) -> str:
@@ -403,6 +335,11 @@ class Config(Section):
     def _belongs_together(self) -> Config:
         several(between(self.mqtt, enumerate(self.streams)))
         return self
+
+    @property
+    def resolved(self) -> tuple[Stream, ...]:
+        """All streams, and after each what is forecast of it at coarser resolutions."""
+        return tuple(one for stream in self.streams for one in (stream, *stream.coarser))
 
 
 def load(path: Path, env: Mapping[str, str]) -> Config:

@@ -19,7 +19,8 @@ from streamlstm.problems import Where
 from streamlstm.units import UNITS_NS
 
 if TYPE_CHECKING:
-    from streamlstm.config import Covariate, Mqtt, Stream
+    from streamlstm.config import Covariate, Stream
+    from streamlstm.sections import Mqtt
 
 
 def between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tuple[Where, str]]:

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from streamlstm.agreement import agree_all
 from streamlstm.config import Stream
 from streamlstm.events import (
     BEGINNING,
@@ -35,7 +36,10 @@ from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
+from streamlstm.resolutions import SUMS
+from streamlstm.timeline.coarser import Coarser
 from streamlstm.timeline.gaps import bridge, bridge_event
+from streamlstm.timeline.grid import Grid
 from streamlstm.timeline.join import Joins
 from streamlstm.timeline.meter import Meter
 from streamlstm.timeline.order import Reorder
@@ -50,6 +54,7 @@ class Engine:
     """The state of all series, and the one way it changes."""
 
     def __init__(self, streams: Sequence[Stream], *, seed: int, max_series: int, memory_bytes: int = 2**62) -> None:
+        streams = [*streams, *[coarser for stream in streams for coarser in stream.coarser]]
         self._streams = {stream.name: stream for stream in streams}
         self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
         self._joins = {s.name: Joins(s, max_series * len(s.covariates)) for s in streams if s.inputs or s.ahead}
@@ -127,14 +132,17 @@ class Engine:
             return
         member = self._members.get(obs.series)
         if member is None:
-            if len(self._members) >= self._max_series:
+            stream = self._streams[obs.stream]
+            if len(self._members) + len(stream.resolutions) >= self._max_series:
                 out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT))
                 return
-            stream = self._streams[obs.stream]
-            member = self._members[obs.series] = self._member(obs.series, stream)
-            out.append(Opened(obs.series, obs.stream))
+            member = self._member(obs.series, stream)
+            for one in (member, *member.coarser):
+                self._members[one.series] = one
+                out.append(Opened(one.series, one.stream.name))
         if obs.received_ns > member.heard_ns:
-            member.heard_ns = obs.received_ns
+            for one in (member, *member.coarser):
+                one.heard_ns = obs.received_ns
         self._in_order(member, member.order.feed(obs), out)
 
     def _know(self, known: Known, out: list[Output | Ready]) -> None:
@@ -151,19 +159,25 @@ class Engine:
         steps = None
         meter = Meter(stream.limits, stream.rollover) if stream.type == "counter" else None
         if stream.aggregate or stream.hold:
-            assert isinstance(stream.step, int), "the configuration wants a step for it"
-            civil = self._civil[stream.name]
-            steps = Steps(
-                stream.step,
-                stream.aggregate or "last",
-                stream.hold,
-                stream.gap,
-                lambda time_ns: civil.of(time_ns)[0],
-                meter,
-            )
+            steps = Steps(self._grid(stream), stream.aggregate or "last", stream.hold, stream.gap, meter)
         join = self._joins[stream.name].join(series) if stream.name in self._joins else None
         pace = Pace(stream.step, in_time=stream.in_time)
-        return Member(series, stream, Reorder(stream.lateness), pace, steps, meter, join)
+        member = Member(series, stream, Reorder(stream.lateness), pace, steps, meter, join)
+        member.coarser = tuple(self._coarser(member, coarser) for coarser in stream.coarser)
+        return member
+
+    def _coarser(self, member: Member, stream: Stream) -> Member:
+        """A series that is made of another one's steps."""
+        name = member.series + stream.name.removeprefix(member.stream.name)
+        pace = Pace(stream.step, in_time=stream.in_time)
+        is_sum = member.stream.aggregate in SUMS
+        gathers = Coarser(self._grid(stream), self._grid(member.stream), is_sum=is_sum)
+        return Member(name, stream, Reorder(0), pace, None, None, None, gathers)
+
+    def _grid(self, stream: Stream) -> Grid:
+        assert isinstance(stream.step, int), "the configuration wants a step for it"
+        civil = self._civil[stream.name]
+        return Grid(stream.step, lambda time_ns: civil.of(time_ns)[0])
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
@@ -172,7 +186,7 @@ class Engine:
                 self._in_order(member, member.order.expire(now_ns), out)
             if member.steps:
                 for step in member.steps.expire(now_ns - member.stream.lateness):
-                    self._go_on(member, step, out)
+                    self._over(member, step, out)
             patience = member.stream.gap
             if member.pace.rhythm:
                 patience = max(patience, 4 * member.pace.rhythm.step_ns)
@@ -227,7 +241,15 @@ class Engine:
                         self._gathered -= 1
                         out.append(step)
                     else:
-                        self._go_on(member, step, out)
+                        self._over(member, step, out)
+
+    def _over(self, member: Member, step: Observation, out: list[Output | Ready]) -> None:
+        """A step that is over, on its way to the model and into the coarser ones that it is a part of."""
+        self._go_on(member, step, out)
+        for one in member.coarser:
+            assert one.gathers is not None, "made of another series' steps"
+            for whole in one.gathers.feed(step):
+                self._go_on(one, whole._replace(series=one.series, stream=one.stream.name), out)
 
     def _go_on(self, member: Member, obs: Observation, out: list[Output | Ready]) -> None:
         """Hold observations until the step is known; from then on each goes straight through."""
@@ -255,7 +277,7 @@ class Engine:
             return Ready(member, obs, obs.values)
         assert member.learner is not None, "what is known ahead is asked for at times that the step decides"
         layout = member.learner.layout
-        as_of_ns = member.steps.end_of(obs.time_ns) if member.steps else obs.time_ns
+        as_of_ns = member.steps.grid.end_of(obs.time_ns) if member.steps else obs.time_ns
         return Ready(member, obs, member.join.values(obs.values, obs.time_ns, as_of_ns, layout.step_ns, layout.leads))
 
     def _give_row(self, member: Member, rhythm: Rhythm) -> bool:
@@ -289,6 +311,7 @@ class Engine:
             tails = rows[:, learner.columns["tail"]].tolist()
             for (place, item), step, row, tail in zip(batch, steps, rows, tails, strict=True):
                 said[place] = self._said(item, step, learner.frame, row, tail)
+        agree_all((item.member, said[place]) for place, item in enumerate(items) if isinstance(item, Ready))
         out: list[Output] = []
         for place, item in enumerate(items):
             if isinstance(item, Ready):
@@ -335,7 +358,7 @@ class Engine:
             member.seen_ns, member.unseen, member.dark = obs.time_ns, 0, False
         if happened > 0:
             said += events(obs, int(happened), strength)
-        if member.steps is None:  # or its readings were counted as gathered
+        if member.steps is None and member.gathers is None:  # or its readings were counted as gathered
             self._count(member.state, there)
         return said
 

@@ -65,7 +65,7 @@ def backtest(
     stream's covariates that are known ahead, all of them from the beginning on. Forecasts for rows before `first_row`
     are learned from, but not scored. `clock` times the engine alone, kernels compiled.
     """
-    streams = {name: stream.model_copy(update={"name": name}) for name in targets}
+    streams = {name: stream.model_copy(update={"name": name, "resolutions": ()}) for name in targets}
     engine = Engine(tuple(streams.values()), seed=seed, max_series=len(targets))
     engine.warm_up()
     for name in targets:

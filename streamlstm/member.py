@@ -10,6 +10,7 @@ from typing import NamedTuple
 from streamlstm.config import Stream
 from streamlstm.events import BEGINNING, Forecast, Observation, Reason, State
 from streamlstm.model.batch import Learner
+from streamlstm.timeline.coarser import Coarser
 from streamlstm.timeline.join import Join
 from streamlstm.timeline.meter import Meter
 from streamlstm.timeline.order import Reorder
@@ -59,6 +60,8 @@ class Member:
     steps: Steps | None  # where readings are gathered into a coarser grid
     meter: Meter | None  # of a counter
     join: Join | None  # where there are covariates
+    gathers: Coarser | None = None  # where its observations are another series' steps
+    coarser: tuple[Member, ...] = ()  # of the same series, at coarser resolutions
     early: list[Observation] = field(default_factory=list)  # until the step is found
     learner: Learner | None = None
     slot: int = -1

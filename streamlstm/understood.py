@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamlstm.problems import Unit
-from streamlstm.units import DURATION, UNITS_NS
+from streamlstm.resolutions import step_text
 
 if TYPE_CHECKING:
     from streamlstm.config import Stream
@@ -16,8 +15,11 @@ def understood(stream: Stream) -> str:
     parts = [_kind(stream), _steps(stream)]
     if stream.joint:
         parts.append(f"{len(stream.value)} of them forecast jointly, each beside the others")
+    if stream.resolutions:
+        coarser = ", ".join(step_text(one.step) for one in stream.resolutions)
+        parts.append(f"and in agreement with it, of each {coarser}")
     if stream.hold:
-        parts.append(f"a value holds for {_text(stream.hold)}")
+        parts.append(f"a value holds for {step_text(stream.hold)}")
     return "; ".join(part for part in parts if part)
 
 
@@ -43,11 +45,7 @@ def _kind(stream: Stream) -> str:
 def _steps(stream: Stream) -> str:
     if not isinstance(stream.step, int):
         return "step found from the first observations"
-    step = f"step of {_text(stream.step)}"
+    step = f"step of {step_text(stream.step)}"
     if stream.aggregate == "count":
         return f"number of readings in each {step}"
     return f"{stream.aggregate} of each {step}" if stream.aggregate else step
-
-
-def _text(ns: int) -> str:
-    return Unit(DURATION, UNITS_NS).text(ns).strip("'")

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "streamlstm"
 # Which floor each room is on; a room imports only from lower floors, and within itself.
 FLOORS = {
     "events": 0, "config": 0, "kernels": 0, "problems": 0, "units": 0, "naming": 0, "conflicts": 0, "sources": 0,
-    "kinds": 0, "understood": 0,
+    "kinds": 0, "understood": 0, "resolutions": 0, "sections": 0,
     "distribution": 1,
     "timeline": 1,
     "codec": 2, "model": 2,
@@ -25,18 +25,20 @@ FLOORS = {
 
 # Files that belong to a room of another name.
 ROOMS = {
-    "member": "engine", "happenings": "engine",
+    "member": "engine", "happenings": "engine", "agreement": "engine",
     "scores": "evaluate", "rivals": "evaluate", "picture": "evaluate",
     "cli_backtest": "cli", "cli_replay": "cli", "__main__": "cli",
 }  # fmt: skip
 
 BESIDE = {
-    "config": {"problems", "units", "naming", "conflicts", "sources", "kinds"},
-    "understood": {"problems", "units", "config"},
+    "config": {"problems", "units", "naming", "conflicts", "sources", "kinds", "resolutions", "sections"},
+    "understood": {"problems", "units", "config", "resolutions"},
+    "resolutions": {"problems", "units", "config", "conflicts"},
+    "sections": {"problems", "units", "naming"},
     "problems": {"units"},
     "sources": {"problems"},
     "kinds": {"problems", "config"},
-    "conflicts": {"problems", "units", "naming", "config"},
+    "conflicts": {"problems", "units", "naming", "config", "sections"},
 }  # the pages that word the settings
 
 PURE = {"kernels", "events", "distribution", "timeline", "codec", "model", "engine", "estimator", "evaluate"}

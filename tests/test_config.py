@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamlstm.codec.covariates import plan
-from streamlstm.config import Config, Covariate, Http, Limits, Model, Mqtt, Stream, config_hash, load
+from streamlstm.config import Config, Covariate, Limits, Model, Stream, config_hash, load
 from streamlstm.naming import EACH, is_series_name, key_path, reaches, topic_filter
 from streamlstm.problems import ConfigError
+from streamlstm.sections import Http, Mqtt
 from streamlstm.units import UNITS_NS, duration_ns, lead, size_bytes
 
 EXAMPLE = Path(__file__).parent.parent / "config" / "example.toml"

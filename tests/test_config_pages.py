@@ -44,6 +44,10 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
         "3 of them forecast jointly, each beside the others",
     ),
     "power": (lambda n, _: 400 + 40 * (n % 9), "number in W within 0 to 30000; mean of each step of 15min"),
+    "resolutions": (
+        lambda n, _: 400 + 40 * (n % 9),
+        "mean of each step of 15min; and in agreement with it, of each 1h, 1d",
+    ),
     "rooms": (
         lambda n, s: {"temperature": 20 + n % 4 / 2, "last_seen": s},
         "number in °C within -40 to 85; step of 5min",

@@ -24,6 +24,7 @@ from benchmarks.kinds import (
     irregular,
     memory,
     regimes,
+    resolutions,
     robust,
 )
 from benchmarks.kinds.figure import SEED, Figure, Given, NotHere, table
@@ -46,6 +47,7 @@ ROWS = (
     Measure("placebo", covariates.placebo),
     Measure("joint", covariates.joint),
     Measure("beginnings", beginnings.measure),
+    Measure("resolutions", resolutions.measure),
     Measure("helpful", covariates.helpful),
     Measure("boolean", boolean.measure),
     Measure("angles", angles.measure),

@@ -78,6 +78,11 @@ def run(
             for i, row in enumerate(rows[begin : begin + CHUNK])
         ]
         said += [output for output in engine.feed(batch) if isinstance(output, Forecast)]
+    return said_of(said)
+
+
+def said_of(said: Sequence[Forecast]) -> Said:
+    """All forecasts of one series, in their order."""
     return Said(
         np.array([f.origin_ns for f in said]),
         np.array([f.y for f in said]),

@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from streamlstm.codec import topics
-from streamlstm.config import Mqtt
 from streamlstm.daemon.backoff import Backoff
 from streamlstm.daemon.inbox import Inbox, Message
 from streamlstm.daemon.mqtt import Session
 from streamlstm.daemon.status import Connection
 from streamlstm.events import Arrival
+from streamlstm.sections import Mqtt
 
 KEPT = 10_000  # publications that wait for the broker to come back; the oldest give way
 ROOM_S = 0.003  # in which a broker answers a part of what is in hand; to be woken by each answer would cost more

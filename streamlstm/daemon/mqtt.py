@@ -19,10 +19,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from streamlstm.config import Mqtt
 from streamlstm.daemon import endpoint
 from streamlstm.daemon.backoff import Backoff
 from streamlstm.events import SECOND_NS
+from streamlstm.sections import Mqtt
 
 log = logging.getLogger(__name__)
 

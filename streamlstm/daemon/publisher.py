@@ -25,7 +25,7 @@ class Publisher:
         self.published = 0  # forecasts
         self._link = link
         self._base = config.mqtt.base
-        self._units = {stream.name: stream.unit for stream in config.streams}
+        self._units = {stream.name: stream.unit for stream in config.resolved}
         self._config_hash = config_hash(config)
         self._history = history
         self._silent: set[str] = set()  # series that are said to be offline

@@ -11,9 +11,9 @@ from math import isfinite
 import orjson
 
 from streamlstm.codec.encode import rfc3339
-from streamlstm.config import Mqtt
 from streamlstm.daemon.link import Link
 from streamlstm.events import SECOND_NS
+from streamlstm.sections import Mqtt
 
 Row = tuple[int, Mapping[str, float | None]]  # time in ns, then column -> value; None or NaN: missing
 

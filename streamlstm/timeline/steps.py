@@ -6,25 +6,22 @@ A step is named by its beginning. Its value is known when a later reading comes,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
-from streamlstm.timeline.calendar import DAY_NS, WEEK_NS
+from streamlstm.timeline.grid import Grid
 from streamlstm.timeline.meter import Meter
 
 How = Literal["mean", "last", "sum", "min", "max", "count"]
-MONDAY_NS = 4 * DAY_NS  # 1970 began on a Thursday
 
 
 class Steps:
-    """Gathers one series' observations, in order of event time, into steps of `step_ns`.
+    """Gathers one series' observations, in order of event time, into steps of `grid`.
 
     A reading counts in the step that it falls in. With `hold_ns` it also stands for all the time until the next one,
     but no longer than that: a sensor that speaks only of changes is heard so long after its last word, a dead one not.
     The mean is then over time, and steps without a reading have the value that holds. `count` knows zero readings.
-
-    civil: event time to civil time, both in ns; days and longer steps begin at its midnights, weeks on Mondays.
 
     meter: of a counter. A step's value is then what was added from its beginning to its end, each read off the line
     between the readings around it; where they are more than a step and a half apart, it is missing. Spread evenly over
@@ -33,21 +30,19 @@ class Steps:
 
     def __init__(
         self,
-        step_ns: int,
+        grid: Grid,
         how: How,
         hold_ns: int,
         gap_ns: int,
-        civil: Callable[[int], int],
         meter: Meter | None = None,
     ) -> None:
-        self.step_ns = step_ns
+        self.grid = grid
         self.how: How = how
         self.hold_ns = hold_ns
         self.gap_ns = gap_ns
         self.newest: Observation | None = None  # of all readings
         self.meter = meter
-        self.apart_ns = step_ns * 3 // 2 if meter else 0  # at most, the readings that a line is drawn between
-        self._civil = civil
+        self.apart_ns = grid.step_ns * 3 // 2 if meter else 0  # at most, the readings that a line is drawn between
         self._begin_ns = BEGINNING  # of the open step; BEGINNING: none is open
         self._end_ns = BEGINNING  # of the open step, or of the last one
         self._from_ns = BEGINNING  # since when `newest` holds in the open step
@@ -100,25 +95,11 @@ class Steps:
         return self._end_ns < newest.time_ns + lasts_ns
 
     def _open(self, time_ns: int) -> None:
-        self._begin_ns = self._start_of(time_ns)
-        self._end_ns = self.end_of(self._begin_ns)
+        self._begin_ns = self.grid.start_of(time_ns)
+        self._end_ns = self.grid.end_of(self._begin_ns)
         self._from_ns = self._begin_ns
         if self.meter:
             self._level, self._unknown = self.meter.at(self._begin_ns, self.apart_ns), self.meter.unknown
-
-    def end_of(self, begin_ns: int) -> int:
-        """Where a step ends: the next begins. Not all days are of one length."""
-        return self._start_of(begin_ns + self.step_ns + self.step_ns // 2)
-
-    def _start_of(self, time_ns: int) -> int:
-        """Where the step begins that a time falls in."""
-        if self.step_ns % DAY_NS:
-            return time_ns - time_ns % self.step_ns
-        civil_ns = self._civil(time_ns)
-        shift_ns = MONDAY_NS if self.step_ns % WEEK_NS == 0 else 0
-        wanted_ns = civil_ns - (civil_ns - shift_ns) % self.step_ns
-        begin_ns = time_ns - (civil_ns - wanted_ns)
-        return begin_ns - (self._civil(begin_ns) - wanted_ns)  # the clocks may have been changed in between
 
     def _hold(self, until_ns: int) -> None:
         """Let the newest reading count for the time that it held in the open step."""

@@ -14,12 +14,12 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from streamlstm.config import Mqtt
 from streamlstm.daemon.backoff import Backoff
 from streamlstm.daemon.broker import BrokerError, Embedded
 from streamlstm.daemon.endpoint import EndpointError
 from streamlstm.daemon.inbox import Message
 from streamlstm.daemon.link import Link
+from streamlstm.sections import Mqtt
 from tests.system.servers import Certificates, Client, Mosquitto, free_port, need_file, until
 
 pytestmark = pytest.mark.system

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from streamlstm.events import Discarded, Observation, Reason
 from streamlstm.model.zone import CivilTime
-from streamlstm.timeline.steps import DAY_NS, WEEK_NS, Steps
+from streamlstm.timeline.calendar import DAY_NS, WEEK_NS
+from streamlstm.timeline.grid import Grid
+from streamlstm.timeline.steps import Steps
 
 S = 1_000_000_000
 MIN, H = 60 * S, 3600 * S
@@ -23,7 +25,7 @@ T0 = 1_767_225_600 * S  # 2026-01-01 00:00 UTC, a Thursday
 
 def steps(how, *, step=H, hold=0, gap=DAY_NS, zone="UTC") -> Steps:
     civil = CivilTime(zone)
-    return Steps(step, how, hold, gap, lambda time_ns: civil.of(time_ns)[0])
+    return Steps(Grid(step, lambda time_ns: civil.of(time_ns)[0]), how, hold, gap)
 
 
 def reading(time_ns, *values, received_ns=0) -> Observation:
