@@ -18,7 +18,8 @@ def answers(readings: Sequence[float], window: int) -> list[int]:
         while same <= at and readings[at - same] == y:
             same += 1
         before = share if same == 1 else before
-        stuck = before < doubt.SELDOM and doubt.SAME <= same < doubt.STANDS
+        enough = next(n for n in range(doubt.FEWEST, 99) if n >= doubt.SAME or before ** (n - 1) <= doubt.CHANCE)
+        stuck = before < doubt.SELDOM and enough <= same < doubt.STANDS
         if not stuck:
             share += doubt.RATE * ((same > 1) - share)
         recent = believed[-window:]

@@ -18,9 +18,17 @@ KNOWN = 30  # observations before anything is doubted
 RANGES = 10.0  # of the recent values: how far beyond them a reading is wild, if it is also
 BEYOND = 1.0  # ranges of all values ever beyond those
 BELIEVED = 3  # wild ones in a row: the last of them is believed
-SAME, STANDS = 12, 384  # equal readings in a row that are doubted from, until
+FEWEST, SAME, STANDS = 5, 12, 384  # equal readings in a row that are doubted from, at the earliest and latest; until
 SELDOM = 0.02  # share of repetitions below which a series never repeats
+CHANCE = 1e-12  # of that many in a row, were repetitions independent
 RATE = 0.002  # of that share
+
+
+@kernel
+def too_many(share):
+    """How many equal readings in a row are no chance: the first n with shareⁿ⁻¹ <= CHANCE, within FEWEST and SAME."""
+    n = 1.0 + math.ceil(math.log(CHANCE) / math.log(min(max(share, 1e-6), 0.5)))
+    return min(max(n, FEWEST), SAME)
 
 
 @kernel
@@ -33,7 +41,7 @@ def question(state, y, seen, low, high, lowest, highest):
     state[1] = state[1] + 1.0 if again else 1.0
     state[3] = state[3] if again else state[2]
     state[4] = y
-    stuck = state[3] < SELDOM and SAME <= state[1] < STANDS
+    stuck = state[3] < SELDOM and state[1] < STANDS and state[1] >= FEWEST and state[1] >= too_many(state[3])
     if not stuck:
         state[2] += RATE * ((1.0 if again else 0.0) - state[2])
     recent, ever = RANGES * (high - low), BEYOND * (highest - lowest)

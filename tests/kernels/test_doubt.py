@@ -54,12 +54,17 @@ def test_nothing_that_has_been_before_is_doubted():
     assert set(found) == {doubt.NONE}
 
 
-def test_a_sensor_that_never_repeats_is_stuck_from_the_twelfth_equal_reading_until_it_has_stood_for_long():
+def test_a_sensor_that_never_repeats_is_stuck_from_the_eighth_equal_reading_until_it_has_stood_for_long():
     readings = noise(600) + [20.0] * 500
     found = answers(readings)
-    assert found[:611] == [doubt.NONE] * 611
-    assert found[611:983] == [doubt.STUCK] * 372
+    assert found[:607] == [doubt.NONE] * 607  # .015 of readings may be repetitions, as far as is known by then
+    assert found[607:983] == [doubt.STUCK] * 376
     assert set(found[983:]) == {doubt.NONE}
+
+
+def test_the_longer_none_repeated_the_sooner_it_is_stuck():
+    found = answers(noise(3000) + [20.0] * 20)
+    assert found[3000:] == [doubt.NONE] * 4 + [doubt.STUCK] * 16
 
 
 def test_a_sensor_that_often_repeats_is_never_stuck():
