@@ -145,6 +145,9 @@ def backtest(
     rival: Annotated[list[str] | None, typer.Option(help="Compare with holtwinters, snarimax.")] = None,
     period: Annotated[int | None, typer.Option(min=2, help="Of the rivals, in steps; found if not given.")] = None,
     timezone: Zone = None,
+    holidays: Annotated[
+        str | None, typer.Option(help="Known ahead: of a country (DE) or a part of it (DE-BY).")
+    ] = None,
     time_format: TimeFormat = "auto",
     separator: Separator = ",",
     as_json: AsJson = False,
@@ -164,6 +167,7 @@ def backtest(
         "levels": _list(levels),
         "seasons": season or None,
         "timezone": timezone,
+        "holidays": holidays,
     }
     request = cli_backtest.Request(
         file=file,

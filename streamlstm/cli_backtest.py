@@ -31,7 +31,14 @@ from streamlstm.scores import Score, percent, short
 from streamlstm.timeline import pace
 from streamlstm.timeline.calendar import expected
 
-OPTIONS = {"step": "--step", "leads": "--leads", "seasons": "--season", "timezone": "--timezone", "levels": "--levels"}
+OPTIONS = {
+    "step": "--step",
+    "leads": "--leads",
+    "seasons": "--season",
+    "timezone": "--timezone",
+    "holidays": "--holidays",
+    "levels": "--levels",
+}
 CYCLES = 6  # a rival learns the longest season that the data hold so often
 
 

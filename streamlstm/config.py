@@ -30,7 +30,7 @@ from streamlstm.conflicts import (
     step_problems,
 )
 from streamlstm.kinds import LIMITS, type_problems
-from streamlstm.naming import VALUE, key_path, name_problems, topic_problems
+from streamlstm.naming import VALUE, key_path, name_problems, place_problem, topic_problems
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
 from streamlstm.resolutions import gathered, resolution_problems
 from streamlstm.sections import Duration, Http, Mqtt, Positive, Section
@@ -210,6 +210,9 @@ class Stream(Section):
         300 * UNITS_NS["s"]
     )
     timezone: Annotated[str, Field(description="civil time of day and week")] = "UTC"
+    holidays: Annotated[
+        str | None, Field(description="of a country 'DE' or of a part of it 'DE-BY', each lead knows them ahead")
+    ] = None
     group: Annotated[
         bool, Field(description="its series are alike: a new one begins with what another one has learned")
     ] = False
@@ -241,6 +244,13 @@ class Stream(Section):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("need a zone of the IANA database such as 'Europe/Berlin'") from error
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_place(cls, value: str | None) -> str | None:
+        if value is not None and (problem := place_problem(value)):
+            raise ValueError(problem)
         return value
 
     @field_validator("levels", "seasons")
@@ -313,7 +323,7 @@ class Stream(Section):
     @property
     def ahead(self) -> int:
         """How many covariates are known for times to come."""
-        return sum(one.known_ahead for one in self.covariates)
+        return sum(one.known_ahead for one in self.covariates) + (self.holidays is not None)
 
 
 def _readable(path: str) -> str:

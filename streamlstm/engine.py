@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from streamlstm.agreement import agree_all
 from streamlstm.config import Stream
@@ -57,7 +57,9 @@ class Engine:
         streams = [*streams, *[coarser for stream in streams for coarser in stream.coarser]]
         self._streams = {stream.name: stream for stream in streams}
         self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
-        self._joins = {s.name: Joins(s, max_series * len(s.covariates)) for s in streams if s.inputs or s.ahead}
+        self._joins = {
+            s.name: Joins(s, max_series * len(s.covariates), self._civil_of(s)) for s in streams if s.inputs or s.ahead
+        }
         self._groups = {stream.name for stream in streams if stream.group}
         self._seed = seed
         self._max_series = max_series
@@ -176,8 +178,12 @@ class Engine:
 
     def _grid(self, stream: Stream) -> Grid:
         assert isinstance(stream.step, int), "the configuration wants a step for it"
+        return Grid(stream.step, self._civil_of(stream))
+
+    def _civil_of(self, stream: Stream) -> Callable[[int], int]:
+        """From event time to the stream's civil time."""
         civil = self._civil[stream.name]
-        return Grid(stream.step, lambda time_ns: civil.of(time_ns)[0])
+        return lambda time_ns: civil.of(time_ns)[0]
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -105,6 +106,21 @@ def url_problem(url: str) -> str:
         return f"{need}, port 1 to 65535"
     if (parts.scheme.startswith("mqtt") and (parts.path.strip("/") or parts.query)) or parts.fragment:
         return f"a path is for websockets (ws://, wss://); {need}"
+    return ""
+
+
+def place_problem(text: str) -> str:
+    """What is wrong with a place whose holidays are wanted; empty when nothing is."""
+    from holidays import list_supported_countries  # slow to import, and needed by few
+
+    known = list_supported_countries(include_aliases=True)
+    country, dash, subdivision = text.partition("-")
+    if country not in known:
+        near = [country.upper()] if country.upper() in known else get_close_matches(country.upper(), known, cutoff=0.5)
+        meant = f"; did you mean '{near[0]}{dash}{subdivision}'?" if near else ""
+        return f"need the ISO 3166 code of a country, such as 'DE' or 'DE-BY'{meant}"
+    if dash and subdivision not in known[country]:
+        return f"need a part of {country}, one of {', '.join(known[country]) or 'none'}"
     return ""
 
 

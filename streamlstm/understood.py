@@ -18,6 +18,8 @@ def understood(stream: Stream) -> str:
     if stream.resolutions:
         coarser = ", ".join(step_text(one.step) for one in stream.resolutions)
         parts.append(f"and in agreement with it, of each {coarser}")
+    if stream.holidays:
+        parts.append(f"holidays of {stream.holidays} known ahead")
     if stream.hold:
         parts.append(f"a value holds for {step_text(stream.hold)}")
     return "; ".join(part for part in parts if part)

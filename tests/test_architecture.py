@@ -53,6 +53,7 @@ KERNELS_MAY = {"numpy", "numba", "math", "streamlstm"}
 # Files that import what is slow, or what only few need, when they themselves are imported.
 ONLY_IN = {
     "river": {"estimator"},
+    "holidays": set(),
     "plotly": {"picture", "daemon.app"},
     "typer": {"cli"},
     "rich": {"cli", "cli_backtest", "cli_replay", "daemon.demo"},

@@ -43,7 +43,10 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
         lambda n, s: {"time": s, "load": [400 + 40 * (n % 9), 380 + 30 * (n % 7)], "oil": 50 + n % 5},
         "3 of them forecast jointly, each beside the others",
     ),
-    "power": (lambda n, _: 400 + 40 * (n % 9), "number in W within 0 to 30000; mean of each step of 15min"),
+    "power": (
+        lambda n, _: 400 + 40 * (n % 9),
+        "number in W within 0 to 30000; mean of each step of 15min; holidays of DE-BY known ahead",
+    ),
     "resolutions": (
         lambda n, _: 400 + 40 * (n % 9),
         "mean of each step of 15min; and in agreement with it, of each 1h, 1d",

@@ -21,6 +21,7 @@ from benchmarks.kinds import (
     clocks,
     covariates,
     gaps,
+    holidays,
     irregular,
     memory,
     regimes,
@@ -49,6 +50,7 @@ ROWS = (
     Measure("beginnings", beginnings.measure),
     Measure("resolutions", resolutions.measure),
     Measure("helpful", covariates.helpful),
+    Measure("holidays", holidays.measure),
     Measure("boolean", boolean.measure),
     Measure("angles", angles.measure),
 )

@@ -10,26 +10,31 @@ order, live or from a record, give the same inputs. What is kept of one covariat
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamlstm.config import Stream
 from streamlstm.events import Known
 from streamlstm.naming import PLACEHOLDER, as_regex
+from streamlstm.timeline.holiday import Holidays
 from streamlstm.timeline.known import Past, Schedule, Vintages
 
-Ahead = Vintages | Schedule
+Ahead = Vintages | Schedule | Holidays
 
 
 class Joins:
-    """What is known of all covariates of one stream. most: of single ones, whatever the topics are."""
+    """What is known of all covariates of one stream. most: of single ones, whatever the topics are.
 
-    def __init__(self, stream: Stream, most: int) -> None:
+    civil: event time to civil time, both in ns, for holidays.
+    """
+
+    def __init__(self, stream: Stream, most: int, civil: Callable[[int], int] = lambda time_ns: time_ns) -> None:
         self._own = max(0, len(stream.value) - 1)
         self._covariates = stream.covariates
         self._keys = [PLACEHOLDER.findall(one.topic) for one in stream.covariates]
         self._name = re.compile(as_regex(stream.name), re.DOTALL)
         self._most = most
-        self._known: dict[tuple[int, tuple[str, ...]], Past | Ahead] = {}
+        self._known: dict[tuple[int, tuple[str, ...]], Past | Vintages | Schedule] = {}
+        self._holidays = [Holidays(stream.holidays, civil)] if stream.holidays else []
 
     def take(self, known: Known) -> bool:
         """Take what a message says; False where it is of one covariate too many."""
@@ -47,9 +52,10 @@ class Joins:
             assert parts or not names, f"{series!r} is no name of this stream"
             found.append(self._of(place, tuple(parts[name] for name in names) if parts else ()))
         past = [one for one in found if isinstance(one, Past)]
-        return Join(self._own, past, [one for one in found if not isinstance(one, Past)])
+        ahead = [one for one in found if not isinstance(one, Past)]
+        return Join(self._own, past, [*ahead, *self._holidays])
 
-    def _of(self, place: int, key: tuple[str, ...]) -> Past | Ahead:
+    def _of(self, place: int, key: tuple[str, ...]) -> Past | Vintages | Schedule:
         known = self._known.get((place, key))
         if known is None:
             one = self._covariates[place]
