@@ -118,9 +118,8 @@ def test_a_category_is_read_scored_and_written_in_its_words(call, tmp_path):
     ]
     data, config, out, plot = (tmp_path / name for name in ("modes.csv", "c.toml", "out.csv", "picture.html"))
     data.write_text("\n".join(["time,mode", *rows, "2026-03-20 00:00:00,warm"]))
-    config.write_text(CONFIG.format(url="mqtt://127.0.0.1:1").replace(
-        'step = "1h"', f'step = "1h"\ntype = "category"\nclasses = {json.dumps(words)}'
-    ))  # fmt: skip
+    typed = f'type = "category"\nclasses = {json.dumps(words)}\nleads = [1, 3, 6]'
+    config.write_text(CONFIG.format(url="mqtt://127.0.0.1:1").replace("leads = [1, 3]", typed))
     command = ("backtest", data, "--time", "time", "--target", "mode", "--config", config)
     code, shown, _ = call(*command, "--out", out, "--plot", plot)
     assert code == 0
@@ -175,6 +174,7 @@ def test_a_column_that_is_known_ahead_goes_to_the_engine_at_the_times_of_the_lea
         return np.full((len(taken), learner.columns["all"].stop), np.nan)
 
     monkeypatch.setattr(Learner, "take", take)
+    monkeypatch.setattr(Learner, "compile", lambda _: None)  # what takes the steps here is not compiled
     words = ("backtest", data, "--time", "time", "--target", "load", "--config", config, "--ahead", "temp")
     code, _, _ = call(*words, "--json")
     with data.open(newline="") as file:
