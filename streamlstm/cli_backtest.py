@@ -21,6 +21,7 @@ from rich.table import Table
 
 from streamlstm import scores
 from streamlstm.codec import table
+from streamlstm.codec.decode import reader
 from streamlstm.codec.table import Row
 from streamlstm.config import Config, Stream
 from streamlstm.evaluate import Result, Rivals, backtest
@@ -88,6 +89,7 @@ def run(request: Request, stdout: Console, stderr: Console) -> None:
                     zone=stream.timezone,
                     time_format=request.time_format,
                     separator=request.separator,
+                    readers=dict.fromkeys(request.targets, reader(stream)),
                 ),
                 description="reading",
             )
@@ -229,7 +231,11 @@ def _show(request: Request, result: Result, seconds: float, console: Console) ->
     for target in request.targets:
         own = [s for s in result.scores if s.target == target]
         if own:
-            console.print(f"\n[bold]{escape(target)}[/bold]", _measures(own), _rivalry(own), sep="\n")
+            words = any(pairs.classes for pairs in result.pairs[target].values())
+            tables = (
+                (_misses(own), _rivalry(own, percent, "share missed")) if words else (_measures(own), _rivalry(own))
+            )
+            console.print(f"\n[bold]{escape(target)}[/bold]", *tables, sep="\n")
     console.print(
         f"{result.rows:,} rows, {result.observations:,} observations, "
         f"{result.us_per_observation:,.1f} µs per observation, {seconds:.1f} s in all"
@@ -267,11 +273,20 @@ def _measures(own: Sequence[Score]) -> Table:
     return shown
 
 
-def _rivalry(own: Sequence[Score]) -> Table:
-    names = list(own[0].rivals)
-    shown = _table("mean absolute error on the same forecasts", ["lead", scores.OURS, *names])
+def _misses(own: Sequence[Score]) -> Table:
+    """Of a category: an error is another class than came, and there are no intervals."""
+    shown = _table("how good the forecasts were", ["lead", "n", "missed", "beats\npersistence", "beats\nseasonal"])
     for s in own:
-        shown.add_row(str(s.lead), f"[bold]{short(s.mae)}[/bold]", *(short(s.rivals[name]) for name in names))
+        skill = (_skill(s.skill(rival)) for rival in (scores.PERSISTENCE, scores.SEASONAL))
+        shown.add_row(str(s.lead), str(s.n), percent(s.mae), *skill)
+    return shown
+
+
+def _rivalry(own: Sequence[Score], form: Callable[[float], str] = short, measure: str = "mean absolute error") -> Table:
+    names = list(own[0].rivals)
+    shown = _table(f"{measure} on the same forecasts", ["lead", scores.OURS, *names])
+    for s in own:
+        shown.add_row(str(s.lead), f"[bold]{form(s.mae)}[/bold]", *(form(s.rivals[name]) for name in names))
     return shown
 
 

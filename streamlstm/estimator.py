@@ -64,11 +64,11 @@ class LSTMForecaster(Forecaster):
     --------
     >>> from streamlstm import LSTMForecaster
 
-    >>> model = LSTMForecaster(horizon=4, hidden=4, truncation=4, period=4)
+    >>> model = LSTMForecaster(horizon=5, hidden=4, truncation=8, period=4)
     >>> for y in [10, 20, 30, 20] * 100:
     ...     model.learn_one(y)
-    >>> [round(y) for y in model.forecast(4)]
-    [10, 20, 30, 20]
+    >>> [round(y) for y in model.forecast(5)]
+    [10, 20, 30, 20, 10]
 
     """
 
@@ -111,8 +111,8 @@ class LSTMForecaster(Forecaster):
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
-        yield {"horizon": 4, "hidden": 4, "truncation": 4}
-        yield {"horizon": 4, "hidden": 4, "truncation": 4, "layers": 2, "activation": "relu", "period": 4}
+        yield {"horizon": 5, "hidden": 4, "truncation": 8}
+        yield {"horizon": 5, "hidden": 4, "truncation": 8, "layers": 2, "activation": "relu", "period": 4}
 
     def learn_one(self, y: float | None, x: dict[Any, Any] | None = None, time: datetime | float | None = None) -> None:
         """Take the next observation.

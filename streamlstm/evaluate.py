@@ -176,7 +176,9 @@ class _Ledger:
             numbers = np.array(self.numbers[lead]).reshape(-1, 1 + len(names) + 2 * levels).T
             forecasts = dict(zip(names, numbers[1:], strict=False))
             lower, upper = numbers[1 + len(names) :].reshape(2, levels, -1)
-            found[lead] = Pairs(times[0], times[1], numbers[0], forecasts, lower, upper)
+            own = self.stream
+            turn = own.turn if own.type == "angle" else 0.0
+            found[lead] = Pairs(times[0], times[1], numbers[0], forecasts, lower, upper, own.classes, turn)
         return found
 
 

@@ -43,7 +43,7 @@ class State(StrEnum):
     """How a series stands, as published."""
 
     WARMING = "warming"  # too few observations to forecast
-    ACTIVE = "active"  # the learned model is published
+    ACTIVE = "active"  # the learned forecast is published: cells and plain experts, weighed
     FALLBACK = "fallback"  # at most leads naive forecasts are better, and have most of the weight
     STALE = "stale"  # nothing has come for longer than the stream's gap
     GAP = "gap"  # the newest reading was missing

@@ -54,7 +54,8 @@ def page(
             continue
         for figure in (_forecasts(by_lead[shown], shown, levels), _measures(by_lead[shown], shown, own, levels)):
             sections.append(figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False}))
-        sections.append(_table(own, shown))
+        words = any(pairs.classes for pairs in by_lead.values())
+        sections.append(_table_of_words(own, shown) if words else _table(own, shown))
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><style>{STYLE}</style>"
         f"<script>{get_plotlyjs()}</script><h1>{escape(title)}</h1>"
@@ -70,33 +71,44 @@ def _forecasts(pairs: Pairs, lead: int, levels: Sequence[float]) -> go.Figure:
     times = pairs.time_ns[-SHOWN:].astype("datetime64[ns]")
     view = [str(times[max(0, len(times) - IN_VIEW)]), str(times[-1])]
     figure.update_xaxes(range=view, rangeslider={"visible": True, "thickness": 0.09})
+    if pairs.classes:
+        figure.update_yaxes(tickvals=[*range(len(pairs.classes))], ticktext=[escape(word) for word in pairs.classes])
     return figure
 
 
 def _measures(pairs: Pairs, lead: int, scores: Sequence[Score], levels: Sequence[float]) -> go.Figure:
     """Errors beside the rivals', over time and by lead, and how often the intervals held."""
     ahead = f"{lead} step{'s' if lead > 1 else ''} ahead"
+    words = bool(pairs.classes)  # which have no intervals
+    measure = "share missed" if words else "mean absolute error"
     figure = make_subplots(
         rows=2,
         cols=2,
-        specs=[[{"colspan": 2}, None], [{}, {}]],
+        specs=[[{"colspan": 2}, None], [{}, None if words else {}]],
         vertical_spacing=0.16,
         horizontal_spacing=0.08,
-        subplot_titles=(f"Running mean absolute error, {ahead}", "Mean absolute error by lead", "Coverage by lead"),
+        subplot_titles=(
+            f"Running {measure}, {ahead}",
+            f"{measure.capitalize()} by lead",
+            "" if words else "Coverage by lead",
+        ),
     )
     for trace in _errors(pairs):
         figure.add_trace(trace, row=1, col=1)
     for trace in _by_lead(scores):
         figure.add_trace(trace, row=2, col=1)
-    for trace in _coverage(scores, levels):
+    for trace in () if words else _coverage(scores, levels):
         figure.add_trace(trace, row=2, col=2)
-    for level in levels:
+    for level in () if words else levels:
         figure.add_hline(y=level, line={"color": INK, "width": 1, "dash": "dot"}, row=2, col=2)
     _dress(figure, 640, "normal")
     figure.update_xaxes(type="category", title="lead in steps", row=2)
     figure.update_yaxes(rangemode="tozero", row=1)
     figure.update_yaxes(rangemode="tozero", row=2, col=1)
-    figure.update_yaxes(tickformat=".0%", row=2, col=2)
+    if words:
+        figure.update_yaxes(tickformat=".0%")
+    else:
+        figure.update_yaxes(tickformat=".0%", row=2, col=2)
     return figure
 
 
@@ -118,7 +130,8 @@ def _fan(pairs: Pairs, levels: Sequence[float]) -> Iterator[go.Scatter]:
     """The newest observations over the forecasts that were made for them, the widest interval at the back."""
     newest = slice(-SHOWN, None)
     times = pairs.time_ns[newest].astype("datetime64[ns]")
-    for q in reversed(range(len(levels))):
+    shape = "hv" if pairs.classes else "linear"  # from one word to the next there is nothing between
+    for q in () if pairs.classes else reversed(range(len(levels))):
         edge = {"width": 0}
         fill = f"rgba(11,107,203,{0.30 if q == 0 else 0.14})"
         yield go.Scatter(x=times, y=pairs.lower[q, newest], line=edge, mode="lines", showlegend=False, hoverinfo="skip")
@@ -133,8 +146,11 @@ def _fan(pairs: Pairs, levels: Sequence[float]) -> Iterator[go.Scatter]:
             hoverinfo="skip",
         )
     forecast = pairs.forecasts[OURS][newest]
-    yield go.Scatter(x=times, y=forecast, name="forecast", mode="lines", line={"color": BLUE, "width": 1.8})
-    yield go.Scatter(x=times, y=pairs.y[newest], name="observed", mode="lines", line={"color": INK, "width": 1.2})
+    yield go.Scatter(
+        x=times, y=forecast, name="forecast", mode="lines", line={"color": BLUE, "width": 1.8, "shape": shape}
+    )
+    ink = {"color": INK, "width": 1.2, "shape": shape}
+    yield go.Scatter(x=times, y=pairs.y[newest], name="observed", mode="lines", line=ink)
 
 
 def _errors(pairs: Pairs) -> Iterator[go.Scatter]:
@@ -148,7 +164,7 @@ def _errors(pairs: Pairs) -> Iterator[go.Scatter]:
     for name, forecast in pairs.forecasts.items():
         if np.isnan(forecast[same]).any():
             continue
-        error = np.abs(pairs.y[same] - forecast[same])
+        error = pairs.error(name)[same]
         total = np.concatenate(([0.0], np.cumsum(error)))
         running = (total[window:] - total[:-window]) / window
         yield go.Scatter(
@@ -201,7 +217,28 @@ def _table(scores: Sequence[Score], shown: int) -> str:
         cells += [_skill(s.skill(PERSISTENCE)), _skill(s.skill(SEASONAL))]
         cells += [f"<td>{percent(s.coverage[level])}" for level in levels]
         cells += [f"<td>{short(s.rivals[name])}" for name in rivals]
-        rows.append(f"<tr{' class=shown' if s.lead == shown else ''}>{''.join(cells)}")
+        rows.append(_row(s.lead == shown, cells))
+    return _in_html(heads, rows)
+
+
+def _table_of_words(scores: Sequence[Score], shown: int) -> str:
+    """Of a category: an error is another class than came."""
+    rivals = list(scores[0].rivals)
+    heads = ["lead", "forecasts", "missed", "skill over<br>persistence", "skill over<br>seasonal naive"]
+    heads += [f"missed by<br>{escape(name)}" for name in rivals]
+    rows = []
+    for s in scores:
+        cells = [f"<td>{s.lead}<td>{s.n}<td>{percent(s.mae)}", _skill(s.skill(PERSISTENCE)), _skill(s.skill(SEASONAL))]
+        cells += [f"<td>{percent(s.rivals[name])}" for name in rivals]
+        rows.append(_row(s.lead == shown, cells))
+    return _in_html(heads, rows)
+
+
+def _row(is_shown: bool, cells: Sequence[str]) -> str:
+    return f"<tr{' class=shown' if is_shown else ''}>{''.join(cells)}"
+
+
+def _in_html(heads: Sequence[str], rows: Sequence[str]) -> str:
     return f"<div class=wide><table><tr>{''.join(f'<th>{head}' for head in heads)}{''.join(rows)}</table></div>"
 
 

@@ -30,6 +30,27 @@ class Pairs:
     forecasts: Mapping[str, Floats]  # by contestant (N,); NaN where it had none
     lower: Floats  # (Q, N)
     upper: Floats  # (Q, N)
+    classes: tuple[str, ...] = ()  # of a category, whose values are their places
+    turn: float = 0.0  # of an angle: once around
+
+    def error(self, contestant: str) -> Floats:
+        """How far off each forecast was (N,): of a category 1 where another class came, of an angle the shorter way."""
+        off = self.y - self.forecasts[contestant]
+        if self.classes:
+            return np.where(np.isnan(off), nan, (off != 0).astype(np.float64))
+        return np.abs(self._shorter(off))
+
+    @property
+    def inside(self) -> Floats:
+        """1 where an interval held what came, 0 where not, NaN where there was none (Q, N)."""
+        held = (self.lower <= self.y) & (self.y <= self.upper)
+        if self.turn:
+            half = 0.5 * (self.upper - self.lower)
+            held = np.abs(self._shorter(self.y - self.lower - half)) <= half
+        return np.where(np.isnan(self.lower), nan, held)
+
+    def _shorter(self, way: Floats) -> Floats:
+        return way - self.turn * np.round(way / self.turn) if self.turn else way
 
     @property
     def comparable(self) -> NDArray[np.bool_]:
@@ -65,12 +86,13 @@ def score(target: str, lead: int, pairs: Pairs, levels: Sequence[float]) -> Scor
     same = pairs.comparable
     y, n = pairs.y[same], int(same.sum())
 
-    def mean(values: Floats | NDArray[np.bool_]) -> float:
+    def mean(values: Floats) -> float:
         return float(values.mean()) if n else nan
 
-    errors = {name: np.abs(y - forecast[same]) for name, forecast in pairs.forecasts.items()}
+    errors = {name: pairs.error(name)[same] for name in pairs.forecasts}
     mae = {name: mean(error) for name, error in errors.items()}
-    inside = (pairs.lower[:, same] <= y) & (y <= pairs.upper[:, same])
+    inside = pairs.inside[:, same]
+    has_size = not (pairs.classes or pairs.turn)  # else to divide by the sum of the values means nothing
     width = pairs.upper[:, same] - pairs.lower[:, same]
     return Score(
         target=target,
@@ -78,7 +100,7 @@ def score(target: str, lead: int, pairs: Pairs, levels: Sequence[float]) -> Scor
         n=n,
         mae=mae.pop(OURS),
         mse=mean(errors[OURS] ** 2),
-        wape=float(errors[OURS].sum() / np.abs(y).sum()) if n and np.abs(y).sum() > 0 else nan,
+        wape=float(errors[OURS].sum() / np.abs(y).sum()) if has_size and np.abs(y).sum() > 0 else nan,
         coverage={str(level): mean(inside[q]) for q, level in enumerate(levels)},
         interval_width={str(level): mean(width[q]) for q, level in enumerate(levels)},
         rivals=mae,
@@ -124,8 +146,9 @@ def plain(value: float) -> float | None:
 def predictions(
     pairs: Mapping[str, Mapping[int, Pairs]], levels: Sequence[float]
 ) -> Iterator[Sequence[str | int | float]]:
-    """A table, headed, of all forecasts by target and lead; times in RFC 3339 UTC."""
-    bounds = [f"{side}_{level}" for level in levels for side in ("lower", "upper")]
+    """A table, headed, of all forecasts by target and lead; times in RFC 3339 UTC. A category is told in its words."""
+    words = any(p.classes for by_lead in pairs.values() for p in by_lead.values())
+    bounds = [] if words else [f"{side}_{level}" for level in levels for side in ("lower", "upper")]
     yield ("origin", "time", "target", "lead", "y", "yhat", *bounds)
     for target, by_lead in pairs.items():
         for lead, p in by_lead.items():
@@ -133,6 +156,9 @@ def predictions(
             limits = np.stack((p.lower, p.upper), axis=1).reshape(-1, len(ours))  # lower and upper by turns
             for k in np.flatnonzero(~np.isnan(ours)):
                 times = rfc3339(int(p.origin_ns[k])), rfc3339(int(p.time_ns[k]))
+                if p.classes:
+                    yield (*times, target, lead, p.classes[int(p.y[k])], p.classes[int(ours[k])])
+                    continue
                 yield (*times, target, lead, float(p.y[k]), float(ours[k]), *limits[:, k].tolist())
 
 

@@ -19,7 +19,7 @@ from tests.small import STREAM
 
 H = 3600 * SECOND_NS
 CLASSES = ("heat", "cool", "off")
-CATEGORY = STREAM.model_copy(update={"type": "category", "classes": CLASSES})
+CATEGORY = STREAM.model_copy(update={"type": "category", "classes": CLASSES, "leads": (1, 3, 6)})  # as in config/
 HOURS = 900
 
 
@@ -62,7 +62,7 @@ def test_the_payload_names_the_classes_and_is_as_its_schema_says(said) -> None:
     payload = json.loads(encode.forecast(said[-1], unit="", issued_ns=0, model_rev="", config_hash=""))
     Draft202012Validator(encode.schema("forecast")).validate(payload)
     assert tuple(payload["classes"]) == CLASSES
-    assert np.sum(list(payload["classes"].values()), axis=0) == pytest.approx([1, 1])
+    assert np.sum(list(payload["classes"].values()), axis=0) == pytest.approx([1, 1, 1])
     assert encode.value(said[-1]).decode() == CLASSES[int(payload["yhat"][0])]
     assert set(payload["lower"]["0.8"]) == {None}
     assert max(payload["skill"].values()) > 0
@@ -108,7 +108,7 @@ def test_events_of_a_kind_begin_and_end_in_turn() -> None:
 
 def test_a_series_takes_a_row_for_each_class_or_does_not_begin() -> None:
     need = row_bytes(CATEGORY, H)
-    assert need == len(CLASSES) * row_bytes(STREAM.model_copy(update={"type": "boolean"}), H)
+    assert need == len(CLASSES) * row_bytes(STREAM.model_copy(update={"type": "boolean", "leads": CATEGORY.leads}), H)
     assert len(forecasts(engine(memory_bytes=need).feed(readings(modes(5))))) == 5
     assert forecasts(engine(memory_bytes=need - 1).feed(readings(modes(5)))) == []
     own = engine()

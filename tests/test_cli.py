@@ -111,6 +111,31 @@ def test_a_table_says_the_same_to_people(call, data, config):
     assert "200 rows, 200 observations" in shown
 
 
+def test_a_category_is_read_scored_and_written_in_its_words(call, tmp_path):
+    words = ["heat", "off", "<cool>"]
+    rows = [
+        f"{START + timedelta(hours=i):%Y-%m-%d %H:%M:%S},{'?' if i == 50 else words[i // 8 % 3]}" for i in range(200)
+    ]
+    data, config, out, plot = (tmp_path / name for name in ("modes.csv", "c.toml", "out.csv", "picture.html"))
+    data.write_text("\n".join(["time,mode", *rows, "2026-03-20 00:00:00,warm"]))
+    typed = f'type = "category"\nclasses = {json.dumps(words)}\nleads = [1, 3, 6]'
+    config.write_text(CONFIG.format(url="mqtt://127.0.0.1:1").replace("leads = [1, 3]", typed))
+    command = ("backtest", data, "--time", "time", "--target", "mode", "--config", config)
+    code, shown, _ = call(*command, "--out", out, "--plot", plot)
+    assert code == 0
+    with out.open(newline="") as file:
+        predicted = list(csv.DictReader(file))
+    assert list(predicted[0]) == ["origin", "time", "target", "lead", "y", "yhat"]
+    assert {row["y"] for row in predicted} == set(words) >= {row["yhat"] for row in predicted}
+    missed = np.mean([row["y"] != row["yhat"] for row in predicted if row["lead"] == "1"])
+    assert f"{100 * missed:.1f} %" in shown
+    assert "wrong_type" in shown and "'warm': need one of the classes" in shown
+    html = plot.read_text().split("</script>", 1)[1]
+    assert "missed by" in html and "Coverage" not in html and "<cool>" not in html
+    lead = json.loads(call(*command, "--json")[1])["leads"][0]
+    assert (lead["mae"], lead["wape"], lead["coverage"]["0.8"]) == (pytest.approx(missed), None, None)
+
+
 def test_predictions_and_the_picture_are_written(call, data, config, tmp_path):
     out, plot = tmp_path / "predictions.csv", tmp_path / "picture.html"
     code, shown, _ = call(
@@ -149,6 +174,7 @@ def test_a_column_that_is_known_ahead_goes_to_the_engine_at_the_times_of_the_lea
         return np.full((len(taken), learner.columns["all"].stop), np.nan)
 
     monkeypatch.setattr(Learner, "take", take)
+    monkeypatch.setattr(Learner, "compile", lambda _: None)  # what takes the steps here is not compiled
     words = ("backtest", data, "--time", "time", "--target", "load", "--config", config, "--ahead", "temp")
     code, _, _ = call(*words, "--json")
     with data.open(newline="") as file:

@@ -16,7 +16,7 @@ from streamlstm.engine import Engine
 from streamlstm.estimator import LSTMForecaster, heads
 from streamlstm.events import SECOND_NS, Forecast, Observation
 
-SMALL = {"horizon": 4, "hidden": 4, "truncation": 4}  # the same everywhere: each new size is compiled anew
+SMALL = {"horizon": 5, "hidden": 4, "truncation": 8}  # everywhere, as in config/example.toml: see tests.small
 LONG = [10 + 3 * sin(i * pi / 6) + 0.2 * float(e) for i, e in enumerate(np.random.default_rng(4).normal(size=2_000))]
 WAVE = LONG[:260]
 MODELS = [LSTMForecaster(**params) for params in LSTMForecaster._unit_test_params()]
@@ -55,9 +55,9 @@ def test_its_forecasts_are_the_engines_bit_for_bit():
             "name": "y",
             "topic": "y",
             "step": "1s",
-            "leads": heads(4),
+            "leads": heads(5),
             "calendar": False,
-            "model": {"hidden": 4, "truncation": 4},
+            "model": {"hidden": 4, "truncation": 8},
         }
     )
     engine = Engine((stream,), seed=5, max_series=1)
@@ -67,9 +67,9 @@ def test_its_forecasts_are_the_engines_bit_for_bit():
         newest = next(output for output in outputs if isinstance(output, Forecast))
         model.learn_one(y)
         if np.isfinite(newest.yhat).all():
-            ours = [model.forecast(4)[lead - 1] for lead in newest.leads]
+            ours = [model.forecast(5)[lead - 1] for lead in newest.leads]
             assert np.array(ours).tobytes() == newest.yhat.tobytes()
-            low, high = zip(*model.forecast_interval(4, level=0.95), strict=True)
+            low, high = zip(*model.forecast_interval(5, level=0.95), strict=True)
             assert [low[lead - 1] for lead in newest.leads] == list(newest.lower[1])
             assert [high[lead - 1] for lead in newest.leads] == list(newest.upper[1])
     assert newest.n_seen == len(WAVE)
@@ -78,30 +78,30 @@ def test_its_forecasts_are_the_engines_bit_for_bit():
 def test_forecasting_changes_nothing():
     asked, unasked = LSTMForecaster(**SMALL), LSTMForecaster(**SMALL)
     for y in WAVE:
-        for horizon in (1, 4):
+        for horizon in (1, 5):
             asked.forecast(horizon)
             asked.forecast_interval(horizon)
         asked.learn_one(y)
         unasked.learn_one(y)
-    assert asked.forecast(4) == unasked.forecast(4)
+    assert asked.forecast(5) == unasked.forecast(5)
 
 
 def test_a_shorter_horizon_is_the_beginning_of_a_longer_one():
     model = learned()
-    assert model.forecast(2) == model.forecast(4)[:2]
+    assert model.forecast(2) == model.forecast(5)[:2]
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_a_copy_goes_on_as_the_original_does_and_apart_from_it(twin):
     model = learned(WAVE[:150])
     other = twin(model)
-    before = model.forecast(4)
+    before = model.forecast(5)
     for y in WAVE[150:]:
         other.learn_one(y)
-    assert model.forecast(4) == before
+    assert model.forecast(5) == before
     for y in WAVE[150:]:
         model.learn_one(y)
-    assert other.forecast(4) == model.forecast(4) != before
+    assert other.forecast(5) == model.forecast(5) != before
 
 
 def test_a_clone_begins_anew_with_the_same_parameters():
@@ -110,11 +110,11 @@ def test_a_clone_begins_anew_with_the_same_parameters():
     assert clone.forecast(3) == [0.0] * 3
     for y in WAVE:
         clone.learn_one(y)
-    assert clone.forecast(4) == model.forecast(4)
+    assert clone.forecast(5) == model.forecast(5)
 
 
 def test_another_seed_is_another_model():
-    assert learned(seed=1).forecast(4) != learned(seed=2).forecast(4)
+    assert learned(seed=1).forecast(5) != learned(seed=2).forecast(5)
 
 
 def test_it_says_the_last_value_until_it_can_say_more_and_zero_before_there_is_one():
@@ -128,7 +128,7 @@ def test_it_says_the_last_value_until_it_can_say_more_and_zero_before_there_is_o
 
 def test_the_wider_level_has_the_wider_interval():
     model = learned()
-    narrow, wide = model.forecast_interval(4, level=0.8), model.forecast_interval(4, level=0.95)
+    narrow, wide = model.forecast_interval(5, level=0.8), model.forecast_interval(5, level=0.95)
     assert all(a <= c <= d <= b for (a, b), (c, d) in zip(wide, narrow, strict=True))
     assert all(low < high for low, high in narrow)
 
@@ -136,7 +136,7 @@ def test_the_wider_level_has_the_wider_interval():
 @pytest.mark.parametrize(("inner", "between", "outer"), [(0.5, 0.8, 0.9), (0.8, 0.9, 0.95), (0.95, 0.99, 0.999)])
 def test_an_interval_of_any_level_lies_between_its_neighbours(inner, between, outer):
     model = learned()
-    found = [model.forecast_interval(4, level) for level in (outer, between, inner)]
+    found = [model.forecast_interval(5, level) for level in (outer, between, inner)]
     for (a, f), (b, e), (c, d) in zip(*found, strict=True):
         assert a <= b <= c <= d <= e <= f
 
@@ -156,11 +156,11 @@ def test_it_stands_at_the_end_of_a_pipeline_and_is_evaluated_by_river():
         return {"sin": sin(x["month"].month * pi / 6), "year": x["month"].year}
 
     model = compose.TransformerUnion(month) | preprocessing.StandardScaler() | LSTMForecaster(**SMALL)
-    found = evaluate.evaluate(datasets.AirlinePassengers(), model, metrics.MAE(), horizon=4)
-    assert len(found.get()) == 4
+    found = evaluate.evaluate(datasets.AirlinePassengers(), model, metrics.MAE(), horizon=5)
+    assert len(found.get()) == 5
     assert all(0 < mae < 150 for mae in found.get())  # passengers; their mean is 280
-    steps = evaluate.iter_evaluate(datasets.AirlinePassengers(), LSTMForecaster(**SMALL), metrics.MAE(), horizon=4)
-    assert sum(1 for _ in steps) == 144 - 2 * 4
+    steps = evaluate.iter_evaluate(datasets.AirlinePassengers(), LSTMForecaster(**SMALL), metrics.MAE(), horizon=5)
+    assert sum(1 for _ in steps) == 144 - 2 * 5
 
 
 def test_a_pipeline_passes_the_time_on():
@@ -176,7 +176,7 @@ def test_covariates_are_the_numbers_of_the_first_x_in_any_order():
     for i, y in enumerate(WAVE[:80]):
         one.learn_one(y, {"flag": i % 7 == 0, "a": None if i < 9 else i % 3, "note": "x"})
         other.learn_one(y, {"a": nan if i < 9 else i % 3, "flag": float(i % 7 == 0)} | ({"new": 1} if i else {}))
-    assert one.forecast(4) == other.forecast(4)
+    assert one.forecast(5) == other.forecast(5)
 
 
 def test_a_covariate_that_is_absent_is_the_same_as_one_that_is_none():
@@ -186,7 +186,7 @@ def test_a_covariate_that_is_absent_is_the_same_as_one_that_is_none():
         is_known = i % 4 > 0 or i == 0  # the first says which there are
         absent.learn_one(y, x if is_known else None)
         none.learn_one(y, x if is_known else {"a": None, "b": nan})
-    assert absent.forecast(4) == none.forecast(4)
+    assert absent.forecast(5) == none.forecast(5)
 
 
 def test_times_on_a_grid_give_what_the_same_steps_give_without_times():
@@ -194,7 +194,7 @@ def test_times_on_a_grid_give_what_the_same_steps_give_without_times():
     for i, y in enumerate(WAVE, 1):
         timed.learn_one(y, time=3600 * i)
         stepped.learn_one(y)
-    assert timed.forecast(4) == stepped.forecast(4)
+    assert timed.forecast(5) == stepped.forecast(5)
 
 
 def test_a_datetime_without_a_zone_is_utc_and_seconds_mean_the_same():
@@ -204,7 +204,7 @@ def test_a_datetime_without_a_zone_is_utc_and_seconds_mean_the_same():
         aware = naive.replace(tzinfo=UTC)
         for model, time in zip(models, (naive, aware, aware.timestamp()), strict=True):
             model.learn_one(y, time=time)
-    assert models[0].forecast(4) == models[1].forecast(4) == models[2].forecast(4)
+    assert models[0].forecast(5) == models[1].forecast(5) == models[2].forecast(5)
 
 
 def test_the_step_is_found_from_the_times():
@@ -214,7 +214,7 @@ def test_the_step_is_found_from_the_times():
     given = LSTMForecaster(**SMALL, step="15min")
     for i, y in enumerate(WAVE):
         given.learn_one(y, time=900 * i)
-    assert model.forecast(4) == given.forecast(4)
+    assert model.forecast(5) == given.forecast(5)
 
 
 @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ def test_a_setting_that_cannot_work_is_refused_at_once(params, told):
 
 def test_calls_that_make_no_sense_are_refused_in_words():
     model = learned(WAVE[:30])
-    with pytest.raises(ValueError, match="made for 1 to 4 steps"):
-        model.forecast(5)
+    with pytest.raises(ValueError, match="made for 1 to 5 steps"):
+        model.forecast(6)
     with pytest.raises(ValueError, match="need one for each of the 3 steps"):
         model.forecast(3, xs=[{}])
     with pytest.raises(ValueError, match="need a number between 0 and 1"):

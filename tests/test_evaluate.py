@@ -1,13 +1,14 @@
 """The backtest against the engine run by hand, against river's metrics, and against what may not be known yet."""
 
 from itertools import count
-from math import isfinite, nan, sin
+from math import isfinite, isnan, nan, sin
 
 import numpy as np
 import pytest
 from river import metrics
 from river.time_series import HoltWinters
 
+from streamlstm import scores
 from streamlstm.codec.encode import rfc3339
 from streamlstm.codec.table import Row
 from streamlstm.config import Stream
@@ -16,7 +17,7 @@ from streamlstm.evaluate import backtest
 from streamlstm.events import SECOND_NS, Forecast, Observation
 from streamlstm.picture import page
 from streamlstm.rivals import River, SeasonalNaive, find_period, holt_winters, snarimax
-from streamlstm.scores import OURS, PERSISTENCE, document, predictions
+from streamlstm.scores import OURS, PERSISTENCE, Pairs, document, predictions
 
 HOUR = 3600 * SECOND_NS
 SMALL = {"hidden": 4, "truncation": 8, "memory": 64}  # the sizes of tests.small: each new one is compiled anew
@@ -188,6 +189,17 @@ def test_predictions_are_a_table_with_the_columns_that_were_promised():
         pairs.lower[0, 0], pairs.upper[0, 0], pairs.lower[1, 0], pairs.upper[1, 0],
     )  # fmt: skip
     assert len(lines) == sum(len(p.y) for p in result.pairs["y"].values())
+
+
+def test_an_angle_is_off_by_the_shorter_way_round():
+    y, ours = np.array([350.0, 10.0, 180.0]), np.array([10.0, 350.0, 90.0])
+    none = np.zeros(3, np.int64)
+    lower, upper = (ours - 25)[None], (ours + 25)[None]
+    pairs = Pairs(none, none, y, {OURS: ours, "persistence": ours}, lower, upper, turn=360.0)
+    one = scores.score("y", 1, pairs, [0.8])
+    assert one.mae == pytest.approx((20 + 20 + 90) / 3)
+    assert one.coverage["0.8"] == pytest.approx(2 / 3)
+    assert isnan(one.wape)
 
 
 def test_a_series_too_short_to_forecast_has_measures_of_null():

@@ -17,7 +17,7 @@ from tests.observed import forecasts, observations
 from tests.small import STREAM
 
 H = 3600 * SECOND_NS
-TRUTH = STREAM.model_copy(update={"type": "boolean"})
+TRUTH = STREAM.model_copy(update={"type": "boolean", "leads": (1, 3, 6)})  # as many as the pages of config/ have
 HOURS = 1200
 
 
@@ -109,7 +109,7 @@ def test_the_payload_tells_the_probability(said) -> None:
 
 
 def test_the_row_of_a_plain_stream_holds_nothing_of_it() -> None:
-    plain, truth = Layout.of(STREAM, H, True), Layout.of(TRUTH, H, True)
+    plain, truth = Layout.of(STREAM.model_copy(update={"leads": TRUTH.leads}), H, True), Layout.of(TRUTH, H, True)
     for table in (record, work_dtype):
         name = "logit" if table is record else "odds"
         assert table(plain.sizes)[name].itemsize == 0 < table(truth.sizes)[name].itemsize

@@ -158,7 +158,7 @@ def _plan(stream: Stream) -> _Plan:
         is_json=stream.format == "json",
         retained=stream.retained,
         target=paths[0] if paths else (),
-        read=_reader(stream),
+        read=reader(stream),
         covariates=tuple(paths[1:]),
         time=None if stream.time is None else _path(stream.time),
         time_format=stream.time_format,
@@ -175,7 +175,7 @@ def _path(text: str) -> Path:
     return path
 
 
-def _reader(stream: Stream) -> Callable[[Any], float | Unreadable]:
+def reader(stream: Stream) -> Callable[[Any], float | Unreadable]:
     """How a value of the stream's type is read."""
     match stream.type:
         case "boolean":

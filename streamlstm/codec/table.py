@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from streamlstm.codec.values import Unreadable, number, time_ns
 from streamlstm.events import Discarded, Reason
 
 MISSING = frozenset({"-", "?", "null", "#n/a"})  # how tables say "no value", beside the words of `values`
+Readers = Mapping[str, Callable[[str], float | Unreadable]]  # of the columns whose values are not plain numbers
 SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
 
@@ -36,9 +37,11 @@ def read(
     zone: str = "UTC",
     time_format: str = "auto",
     separator: str = ",",
+    readers: Readers | None = None,
 ) -> Iterator[Row | Discarded]:
     """Read rows as they come. A row that cannot be read is answered by a Discarded that says why, and where."""
     records = csv.reader(_without_mark(lines), delimiter=separator, strict=True)
+    asked = [(name, (readers or {}).get(name, number)) for name in columns]
     places, width = _header(records, (time, *columns), separator)
     tz = ZoneInfo(zone)
     readable, first_problem = 0, ""
@@ -47,7 +50,7 @@ def read(
         if not record:  # a blank line
             continue
         count += 1
-        item = _row(record, count, f"row {count} (line {records.line_num})", width, places, columns, time_format, tz)
+        item = _row(record, count, f"row {count} (line {records.line_num})", width, places, asked, time_format, tz)
         if isinstance(item, Row):
             readable += 1
         else:
@@ -116,7 +119,7 @@ def _row(
     where: str,
     width: int,
     places: list[int],
-    columns: Sequence[str],
+    columns: Sequence[tuple[str, Callable[[str], float | Unreadable]]],
     time_format: str,
     zone: ZoneInfo,
 ) -> Row | Discarded:
@@ -127,9 +130,11 @@ def _row(
     if isinstance(at, Unreadable):
         return Discarded("", 0, at.reason, f"{where}: {at.detail}")
     values = []
-    for name, place in zip(columns, places[1:], strict=True):
+    for (name, read), place in zip(columns, places[1:], strict=True):
         text = record[place].strip()
-        value = float("nan") if text.casefold() in MISSING else number(text)
+        value = read(text)
+        if isinstance(value, Unreadable) and text.casefold() in MISSING:
+            value = float("nan")
         if isinstance(value, Unreadable):
             return Discarded("", at, value.reason, f"{where}, column {name!r}: {value.detail}")
         values.append(value)

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streamlstm.config import Stream
 from streamlstm.daemon import metrics, views
 from streamlstm.daemon.history import History
 from streamlstm.daemon.status import Status
@@ -44,7 +45,7 @@ HEADERS = {
 
 
 def application(
-    status: Callable[[], Status], history: History, units: Mapping[str, str], series_labels_max: int
+    status: Callable[[], Status], history: History, streams: Mapping[str, Stream], series_labels_max: int
 ) -> Starlette:
     """The page, what it reads, the metrics and the health checks."""
     registry = CollectorRegistry()
@@ -75,7 +76,7 @@ def application(
         rows = views.listing(
             status(),
             history,
-            units,
+            streams,
             search=asked.get("search", ""),
             state=asked.get("state", ""),
             offset=_whole(asked.get("offset"), 0, 2**31),
@@ -90,7 +91,7 @@ def application(
             return _json({"error": "no such series"}, 404)
         history.ask(found.series)
         lead = _whole(request.query_params.get("lead"), 0, 2**31)
-        return _json(views.detail(found, history.past(found.series), units, lead))
+        return _json(views.detail(found, history.past(found.series), streams, lead))
 
     return Starlette(
         routes=[

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from streamlstm.config import Stream
 from streamlstm.daemon.app import application
 from streamlstm.daemon.history import History
 from streamlstm.daemon.status import Status
@@ -45,16 +46,16 @@ def serve(
     status: Callable[[], Status],
     history: History,
     *,
-    units: Mapping[str, str] | None = None,
+    streams: Mapping[str, Stream] | None = None,
     series_labels_max: int = 0,
 ) -> Server:
     """Serve page, metrics and health checks on `listen` ("host:port", port 0 takes a free one).
 
-    `units` gives each stream's unit by the stream's name; `series_labels_max` above 0 adds per-series metrics.
+    `streams`, by name, say how their series' values are to be read; `series_labels_max` above 0 adds metrics of each.
     """
     listener = _bound(listen)
     config = uvicorn.Config(
-        application(status, history, units or {}, series_labels_max),
+        application(status, history, streams or {}, series_labels_max),
         http=_Connection,
         ws="none",
         loop="asyncio",

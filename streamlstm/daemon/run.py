@@ -84,7 +84,7 @@ class Daemon:
                 http.listen,
                 self.status,
                 self.history,
-                units={stream.name: stream.unit for stream in self.config.resolved},
+                streams={stream.name: stream for stream in self.config.resolved},
                 series_labels_max=http.series_labels_max if http.series_labels else 0,
             )
             open_things.callback(server.close)

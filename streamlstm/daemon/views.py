@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from streamlstm.config import Stream
 from streamlstm.daemon.history import Band, History, Past
 from streamlstm.daemon.status import Status
 from streamlstm.events import Floats, Forecast
@@ -19,7 +20,7 @@ SPARK = 48  # values in the small picture of a series
 GAP_STEPS = 1.5  # a longer spacing interrupts the line
 MS_NS = 1_000_000
 
-Units = Mapping[str, str]  # by the stream's name
+Streams = Mapping[str, Stream]  # by name: what the values of their series are
 
 
 def overview(status: Status) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def overview(status: Status) -> dict[str, Any]:
 def listing(
     status: Status,
     history: History,
-    units: Units,
+    streams: Streams,
     *,
     search: str = "",
     state: str = "",
@@ -70,17 +71,17 @@ def listing(
         if wanted in one.series.casefold() and (not state or one.state.value == state)
     ]
     found.sort(key=lambda one: _natural(one.series))
-    rows = [_row(one, history, units) for one in found[offset : offset + limit]]
+    rows = [_row(one, history, streams) for one in found[offset : offset + limit]]
     return {"total": len(status.report.series), "matched": len(found), "offset": offset, "series": rows}
 
 
-def detail(one: SeriesReport, past: Past | None, units: Units, lead: int | None = None) -> dict[str, Any]:
+def detail(one: SeriesReport, past: Past | None, streams: Streams, lead: int | None = None) -> dict[str, Any]:
     """One series: values, forecast fan, the past forecasts made `lead` steps ahead (absent: the first), scores."""
     last = one.last
     told: dict[str, Any] = {
         "series": clean(one.series),
         "stream": clean(one.stream),
-        "unit": units.get(one.stream, ""),
+        **_values_are(streams.get(one.stream)),
         "state": one.state.value,
         "updates": one.updates,
         "updates_skipped": one.updates_skipped,
@@ -127,12 +128,12 @@ def _natural(name: str) -> tuple[str | tuple[int, str], ...]:
     return tuple((len(part.lstrip("0")), part.lstrip("0")) if at % 2 else part for at, part in enumerate(parts))
 
 
-def _row(one: SeriesReport, history: History, units: Units) -> dict[str, Any]:
+def _row(one: SeriesReport, history: History, streams: Streams) -> dict[str, Any]:
     last = one.last
     row: dict[str, Any] = {
         "series": clean(one.series),
         "stream": clean(one.stream),
-        "unit": units.get(one.stream, ""),
+        **_values_are(streams.get(one.stream)),
         "state": one.state.value,
         "n_seen": last.n_seen if last else 0,
     }
@@ -152,6 +153,16 @@ def _row(one: SeriesReport, history: History, units: Units) -> dict[str, Any]:
     }
 
 
+def _values_are(stream: Stream | None) -> dict[str, Any]:
+    """How numbers are to be read. `turn`: once around, of an angle; `classes`: words for the places of a category."""
+    if stream is None:
+        return {"unit": "", "type": "number"}
+    told: dict[str, Any] = {"unit": stream.unit, "type": stream.type}
+    if stream.type == "angle":
+        told["turn"] = stream.turn
+    return told | ({"classes": stream.classes} if stream.classes else {})
+
+
 def _skill(last: Forecast) -> float | None:
     """Against the better of the naive rivals at each lead, mean over the leads."""
     return _mean(np.fmin(last.skill_persistence, last.skill_seasonal))
@@ -166,6 +177,7 @@ def _fan(last: Forecast) -> dict[str, Any]:
     return {
         "time_ms": [_ms(t) for t in last.times_ns],
         "yhat": last.yhat.tolist(),
+        **({"chances": last.classes.tolist()} if last.frame.classes else {}),  # by class and lead
         "lower": _by_level(last, last.lower),
         "upper": _by_level(last, last.upper),
         "naive": [bool(naive) for naive in last.naive],

@@ -14,12 +14,13 @@ from urllib.request import Request, urlopen
 import pytest
 from plotly.offline import get_plotlyjs
 
+from streamlstm.config import Stream
 from streamlstm.daemon import http as ours
 from streamlstm.daemon.app import STALLED_S, STARTING_S
 from streamlstm.daemon.history import History
 from streamlstm.daemon.http import HttpError, serve
 from streamlstm.events import SECOND_NS
-from tests.daemon.watched import HOUR_NS, LEADS, forecasts, report, status, water
+from tests.daemon.watched import HOUR_NS, LEADS, WATER, forecasts, report, status, water
 from tests.forecasts import changed
 from tests.system.servers import until
 
@@ -48,7 +49,7 @@ def site(told):
     with serving(
         lambda: status([*map(report, lasts), report(None, "new")], time_ns=time.time_ns()),
         history,
-        units={"water/{meter}": "L/s"},
+        streams={WATER.name: WATER},
     ) as address:
         yield address
 
@@ -105,6 +106,20 @@ def test_one_series_is_told_with_values_fan_past_and_scores(site, told):
     assert one["past"]["time_ms"] == [(f.origin_ns + 6 * HOUR_NS) / 1e6 for f in made]
     assert one["past"]["upper"]["0.8"] == [f.upper[0, 2] for f in made]
     assert one["scores"]["coverage"]["0.8"] == last.coverage[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"type": "category", "classes": ("heat", "off")}, {"type": "category", "classes": ["heat", "off"]}),
+        ({"type": "angle", "unit": "°"}, {"type": "angle", "unit": "°", "turn": 360.0}),
+    ],
+)
+def test_how_values_are_to_be_read_is_told_of_each_series(settings, says, told):
+    stream = Stream.model_validate({"name": WATER.name, "topic": WATER.topic} | settings)
+    with serving(lambda: status([report(told[-1])], time_ns=1), streams={stream.name: stream}) as address:
+        for one in (read(address, "/api/series/water/inflow"), read(address, "/api/series")["series"][0]):
+            assert {name: one[name] for name in says} == says
 
 
 def test_a_gap_interrupts_the_line(site, told):

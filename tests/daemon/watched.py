@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from river.datasets import WaterFlow
 
+from streamlstm.config import Stream
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.events import Forecast, Reason, State
 from streamlstm.member import Report, SeriesReport
@@ -20,6 +21,7 @@ DAY = 24  # rows
 WARM = 2 * DAY  # rows before the first forecast
 LEADS = (1, 3, 6, 12, 24)
 LEVELS = (0.8, 0.95)
+WATER = Stream(name="water/{meter}", topic="water/{meter}", unit="L/s")
 
 
 @cache

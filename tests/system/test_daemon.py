@@ -29,7 +29,7 @@ from tests.system.servers import Client, Mosquitto, until
 pytestmark = pytest.mark.system
 
 MINUTE_NS = 60 * SECOND_NS
-SMALL = {"hidden": 4, "truncation": 8, "memory": 64, "replay": 0}
+SMALL = {"hidden": 4, "truncation": 8, "memory": 64}
 
 
 def config(url: str, *streams: dict[str, Any], **sections: Any) -> Config:

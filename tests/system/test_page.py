@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from streamlstm.config import Stream
 from streamlstm.daemon.history import History
 from streamlstm.daemon.http import serve
 from streamlstm.daemon.status import Connection, Status
 from streamlstm.events import Forecast, State
-from tests.daemon.watched import forecasts, report, status, water
+from tests.daemon.watched import WATER, forecasts, report, status, water
 from tests.forecasts import changed
 from tests.system.servers import need
 
@@ -29,7 +31,6 @@ FLAGS = [
     "--disable-sync",
 ]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
-UNITS = {"water/{meter}": "L/s"}
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +48,18 @@ def told() -> list[Forecast]:
 
 @contextmanager
 def opened(
-    browser: Browser, now: Callable[[], Status], history: History, at: str = "", width: int = 1280, calm: bool = True
+    browser: Browser,
+    now: Callable[[], Status],
+    history: History,
+    at: str = "",
+    width: int = 1280,
+    calm: bool = True,
+    stream: Stream = WATER,
 ) -> Iterator[Page]:
     """The page on what `now` gives. Calm: nothing in the console, and no request that leaves the server."""
-    server = serve("127.0.0.1:0", lambda: replace(now(), time_ns=time.time_ns()), history, units=UNITS)
+    server = serve(
+        "127.0.0.1:0", lambda: replace(now(), time_ns=time.time_ns()), history, streams={stream.name: stream}
+    )
     context = browser.new_context(viewport={"width": width, "height": 900}, timezone_id="UTC")
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -201,6 +210,73 @@ def test_a_warming_series_shows_its_values_and_promises_nothing(browser, told):
             page.evaluate("document.querySelector('#chart').data.some((trace) => trace.name === 'forecast')") is False
         )
         assert page.locator("#scores").is_hidden()
+
+
+def typed(**settings: object) -> Stream:
+    """The same stream, its values of another type."""
+    return Stream.model_validate({"name": WATER.name, "topic": WATER.topic} | settings)
+
+
+def retold(told: Sequence[Forecast], y: Sequence[float], yhat: float, half: float) -> list[Forecast]:
+    """The last forecasts with other values, and the same forecast at every lead."""
+    leads = np.zeros(len(told[0].leads))
+    levels = np.zeros_like(told[0].lower)
+    said = {"yhat": leads + yhat, "lower": levels + yhat - half, "upper": levels + yhat + half}
+    return [changed(f, y=value, **said) for f, value in zip(told[-len(y) :], y, strict=True)]
+
+
+def test_of_a_category_words_are_shown_and_how_likely_they_are(browser, told):
+    words = ("heat", "<b>cool", "off")
+    chances = np.linspace([0.1, 0.7, 0.2], [0.2, 0.6, 0.2], len(told[0].leads)).T
+    said = [
+        changed(f, classes=dict(zip(words, chances, strict=True)))
+        for f in retold(told, [0.0, 2.0, 1.0, 2.0], yhat=1.0, half=np.nan)
+    ]
+    stream = typed(type="category", classes=words)
+    with opened(browser, lambda: status([report(said[-1])], time_ns=0), recorded(said), stream=stream) as page:
+        expect(page.locator("#figures")).to_contain_text("off")
+        expect(page.locator("#figures")).to_contain_text("<b>cool")
+        expect(page.locator("#figures")).to_contain_text("70 % likely")
+        expect(page.locator("#list .value")).to_have_text("off")
+        expect(page.locator("#list .ahead")).to_have_text(" → <b>cool")
+        assert drawn(page, "observed") == [0.0, 2.0, 1.0, 2.0]
+        expect(page.locator("#chart .ytick text")).to_have_text(list(words))
+        expect(page.locator("#chart")).not_to_contain_text("1.5")
+        expect(page.locator("#scores thead")).not_to_contain_text("inside")
+        expect(page.locator("#legend")).not_to_contain_text("interval")
+
+
+def test_of_a_truth_value_the_chance_is_shown_and_its_interval_in_values(browser, told):
+    said = [
+        changed(f, lower=np.zeros_like(f.lower), upper=np.ones_like(f.upper))
+        for f in retold(told, [0.0, 1.0, 1.0], yhat=0.73, half=0)
+    ]
+    stream = typed(type="boolean")
+    with opened(browser, lambda: status([report(said[-1])], time_ns=0), recorded(said), stream=stream) as page:
+        expect(page.locator("#figures")).to_contain_text("chance of 1 in 1 h73 %80 %: 0 or 1")
+        expect(page.locator("#list .ahead")).to_have_text(" → 73 %")
+        expect(page.locator("#scores thead")).to_contain_text("Brier’s score")
+        assert drawn(page, "forecast") == [0.73] * len(told[0].leads)
+
+
+def test_an_angle_goes_round_without_a_line_through_all_directions(browser, told):
+    said = retold(told, [340.0, 355.0, 5.0, 350.0], yhat=5.0, half=20.0)
+    stream = typed(type="angle", unit="°")
+    with opened(browser, lambda: status([report(said[-1])], time_ns=0), recorded(said), stream=stream) as page:
+        expect(page.locator("#figures")).to_contain_text("80 %: 345 to 25")
+        assert drawn(page, "observed") == [340.0, 355.0, None, 5.0, None, 350.0]
+        assert drawn(page, "forecast") == [365.0] * len(told[0].leads)  # on from 350
+        assert drawn(page, "next 80 %")[:2] == [350.0, 345.0]
+        expect(page.locator("#scores thead")).not_to_contain_text("inside")
+
+
+def test_the_fan_does_not_begin_at_a_value_that_is_not_believed(browser, told):
+    said = [*told[:-1], changed(told[-1], y=1e6, state=State.QUARANTINED, anomaly_score=np.nan)]
+    with opened(browser, lambda: status([report(said[-1])], time_ns=0), recorded(said)) as page:
+        expect(page.locator("#sentence")).to_contain_text("not believed")
+        expect(page.locator("#figures")).to_contain_text("not believed")
+        assert max(drawn(page, "next 95 %")[:-1]) < 1e6
+        assert drawn(page, "join") == []
 
 
 def test_the_page_says_when_the_daemon_does_not_answer(browser, told):

@@ -1,6 +1,7 @@
 // The series, a page at a time, each with a small picture; rows are kept and rewritten, so that nothing flickers.
 
-import { count, duration, element, level, number, percent, say, signedPercent, STATES, withUnit } from "./text.js";
+import { goesRound } from "./chart.js";
+import { count, duration, element, level, percent, say, signedPercent, STATES, worded, wordedForecast } from "./text.js";
 
 const LIMIT = 50;
 const SVG = "http://www.w3.org/2000/svg";
@@ -81,9 +82,9 @@ function show(made, one, chosen) {
   made.item.className = one.series === chosen ? "chosen" : "";
   if (one.series === chosen) made.link.setAttribute("aria-current", "true");
   else made.link.removeAttribute("aria-current");
-  say(made.value, withUnit(one.y, one.unit));
+  say(made.value, worded(one.y, one));
   const next = one.yhat?.[0] ?? null;
-  say(made.next, next === null ? "" : ` → ${number(next)}`);
+  say(made.next, next === null ? "" : ` → ${wordedForecast(next, one, "")}`);
   made.next.title = next === null ? "" : `Forecast ${duration(one.leads[0] * one.step_s)} ahead`;
   say(made.state, one.state);
   made.state.className = `chip ${one.state}`;
@@ -94,12 +95,12 @@ function show(made, one, chosen) {
   say(made.coverage, share == null ? "" : `covers ${percent(share)}`);
   made.coverage.title =
     share == null ? "" : `Share of observations inside the ${level(nominal)} interval, mean over the leads`;
-  draw(made, one.spark ?? [], one.leads ?? [], one.yhat ?? []);
+  draw(made, one, one.spark ?? [], one.leads ?? [], one.yhat ?? []);
   return made.item;
 }
 
 // Values by index, then the forecast at its leads, dashed, as far as a third of the picture.
-function draw(made, came, leads, yhat) {
+function draw(made, one, came, leads, yhat) {
   const ahead = leads.map((lead, i) => [lead, yhat[i]]).filter(([, value]) => value !== null);
   const known = [...came, ...ahead.map(([, value]) => value)].filter((value) => value !== null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -109,19 +110,21 @@ function draw(made, came, leads, yhat) {
   const past = came.map((value, i) => [(came.length > 1 ? (now * i) / (came.length - 1) : now).toFixed(1), value]);
   const future = ahead.map(([lead, value]) => [(now + ((WIDTH - 2 - now) * lead) / furthest).toFixed(1), value]);
   const newest = past.at(-1)?.[1] != null ? [past.at(-1)] : [];
-  made.lines[0].setAttribute("d", path(past, y));
-  made.lines[1].setAttribute("d", path(future.length ? [...newest, ...future] : [], y));
+  made.lines[0].setAttribute("d", path(past, y, one));
+  made.lines[1].setAttribute("d", path(future.length ? [...newest, ...future] : [], y, one));
 }
 
-function path(points, y) {
+function path(points, y, one) {
   let pen = "M";
+  let before = null;
   let drawn = "";
   for (const [x, value] of points) {
-    if (value === null) pen = "M";
-    else {
+    if (value === null || goesRound(before, value, one)) pen = "M";
+    if (value !== null) {
       drawn += `${pen}${x} ${y(value)}`;
       pen = "L";
     }
+    before = value;
   }
   return drawn;
 }

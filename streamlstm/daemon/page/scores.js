@@ -6,18 +6,19 @@ const BAND = 0.1; // coverage bars end this far from the nominal level
 let layout = ""; // of the table that stands
 
 export function showScores(node, one) {
-  const wanted = JSON.stringify([one.series, one.leads, one.levels, one.step_s, one.unit]);
+  const wanted = JSON.stringify([one.series, one.leads, one.levels, one.step_s, one.unit, one.type]);
   if (wanted !== layout) {
     layout = wanted;
     node.replaceChildren(...table(one));
   }
   const { persistence, seasonal, absolute_error: error, coverage } = one.scores;
+  const levels = told(one);
   [...node.querySelectorAll("tbody tr")].forEach((row, i) => {
     const cells = [...row.children].slice(1);
     bar(cells[0], signedPercent(persistence[i]), persistence[i]);
     bar(cells[1], signedPercent(seasonal[i]), seasonal[i]);
     say(cells[2], number(error[i], 3, true));
-    one.levels.forEach((nominal, q) => {
+    levels.forEach((nominal, q) => {
       const share = coverage[nominal][i];
       bar(cells[3 + q], percent(share, 1), share === null ? null : (share - Number(nominal)) / BAND);
     });
@@ -25,13 +26,23 @@ export function showScores(node, one) {
   });
 }
 
+// The levels whose coverage is known: a category has no intervals, and of an angle it is not told.
+function told(one) {
+  return one.classes || one.turn ? [] : one.levels;
+}
+
 function table(one) {
+  const levels = told(one);
+  const chances = one.classes || one.type === "boolean";
+  const measure = chances ? "Brier’s score" : "MAE";
   const head = [
     ["ahead", "", "How far ahead the forecast is made"],
-    ["skill against persistence", "wide", "1 − MAE / MAE of persistence"],
-    ["skill against seasonal naive", "wide", "1 − MAE / MAE of the seasonal naive forecast"],
-    [`mean error${one.unit ? `, ${one.unit}` : ""}`, "", "Mean absolute error of what was published"],
-    ...one.levels.map((nominal) => [
+    ["skill against persistence", "wide", `1 − ${measure} / ${measure} of persistence`],
+    ["skill against seasonal naive", "wide", `1 − ${measure} / ${measure} of the seasonal naive forecast`],
+    chances
+      ? [measure, "", "Mean square of the probability less what came; of a category, summed over its words"]
+      : [`mean error${one.unit ? `, ${one.unit}` : ""}`, "", "Mean absolute error of what was published"],
+    ...levels.map((nominal) => [
       `inside ${level(nominal)}`,
       "wide",
       `Share of observations inside the ${level(nominal)} interval`,
@@ -77,7 +88,7 @@ function table(one) {
       "p",
       { className: "note" },
       "Over all observations so far, each forecast scored before its value was learned from. Skill above 0 is better than the naive forecast.",
-      element("span", { className: "roomy" }, " The bars of coverage start at the nominal level."),
+      levels.length ? element("span", { className: "roomy" }, " The bars of coverage start at the nominal level.") : "",
     ),
   ];
 }

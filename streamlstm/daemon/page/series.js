@@ -2,7 +2,21 @@
 
 import { draw, zone } from "./chart.js";
 import { showScores } from "./scores.js";
-import { count, duration, element, figures, level, moment, number, say, STATES, withUnit } from "./text.js";
+import {
+  between,
+  count,
+  duration,
+  element,
+  figures,
+  level,
+  moment,
+  number,
+  percent,
+  say,
+  STATES,
+  worded,
+  wordedForecast,
+} from "./text.js";
 
 const at = (id) => document.getElementById(id);
 let lead = { series: "", value: 0 }; // chosen by the reader; 0: the daemon's choice
@@ -71,22 +85,33 @@ function told(one) {
     `${count(one.updates)} updates of the weights, ${count(one.updates_skipped)} refused; ${bytesText(one)}`,
   ];
   if (!one.leads.length) return [learned];
-  const inner = one.levels[0];
   const next = one.fan.yhat[0];
-  const interval =
-    next === null ? "" : `${level(inner)}: ${number(one.fan.lower[inner][0])} to ${number(one.fan.upper[inner][0])}`;
+  const ahead = duration(one.leads[0] * one.step_s);
   return [
-    ["newest", withUnit(one.y, one.unit), moment(one.origin_ms)],
-    [`forecast ${duration(one.leads[0] * one.step_s)} ahead`, withUnit(next, one.unit), interval],
+    ["newest", worded(one.y, one), moment(one.origin_ms)],
+    [one.type === "boolean" ? `chance of 1 in ${ahead}` : `forecast ${ahead} ahead`, wordedForecast(next, one), beside(next, one)],
     [
       "surprise",
       number(one.anomaly_score, 2),
-      one.anomaly_score === null ? "not known yet" : one.anomaly_score > 1 ? "rare" : "usual",
+      surprise(one),
       "Of the newest value, given what was forecast for it: 0 to 1 is usual, above 1 rare",
     ],
     learned,
     ["spacing", duration(one.step_s), one.gaps ? `${count(one.gaps)} ${one.gaps === 1 ? "gap" : "gaps"}` : "no gaps"],
   ];
+}
+
+function surprise(one) {
+  if (one.anomaly_score !== null) return one.anomaly_score > 1 ? "rare" : "usual";
+  return { gap: "no value", quarantined: "not believed" }[one.state] ?? "not known yet";
+}
+
+// How sure the nearest forecast is: its inner interval or, of a category, how likely the word is.
+function beside(next, one) {
+  if (next === null) return "";
+  if (one.classes) return `${percent(one.fan.chances[next][0])} likely`;
+  const inner = one.levels[0];
+  return `${level(inner)}: ${between(one.fan.lower[inner][0], one.fan.upper[inner][0], one)}`;
 }
 
 function bytesText(one) {

@@ -11,11 +11,12 @@ const STEPS = [
 
 export const STATES = {
   warming: "Warming up: too few observations to say anything honest yet.",
-  active: "The learned model is published.",
+  active: "The learned forecast is published: LSTM cells and simple experts, weighed by how right they have been.",
   fallback: "At most leads naive forecasts have been better so far, and have most of the weight.",
   stale: "Nothing has come for longer than this stream's gap.",
-  gap: "No value has come for some steps.",
-  quarantined: "The newest readings are not believed: far beyond all others, or the same again and again.",
+  gap: "The newest value is missing: forecasts go on from those before it.",
+  quarantined:
+    "The newest readings are not believed: far beyond all others, or the same again and again. Forecasts go on without them.",
 };
 
 // `digits` significant ones, but never fewer than stand before the point; `fixed` keeps zeros at the end.
@@ -31,6 +32,28 @@ export function number(value, digits = 4, fixed = false) {
 
 export function withUnit(value, unit) {
   return value === null || value === undefined || !unit ? number(value) : `${number(value)} ${unit}`;
+}
+
+// A value that came, as a person reads it; of a category, the word.
+export function worded(value, one, unit = one.unit) {
+  return one.classes ? (one.classes[value] ?? DASH) : withUnit(value, unit);
+}
+
+// What is forecast of it: of a truth value, how likely 1 is.
+export function wordedForecast(value, one, unit = one.unit) {
+  return one.type === "boolean" ? percent(value) : worded(value, one, unit);
+}
+
+// An interval's ends; of a truth value, the values it holds.
+export function between(lower, upper, one) {
+  if (one.type === "boolean") return lower === upper ? number(lower) : `${number(lower)} or ${number(upper)}`;
+  if (!one.turn) return `${number(lower)} to ${number(upper)}`;
+  if (upper - lower >= one.turn) return "any direction";
+  return `${number(around(lower, one.turn))} to ${number(around(upper, one.turn))}`;
+}
+
+function around(value, turn) {
+  return ((value % turn) + turn) % turn;
 }
 
 export function count(value) {
