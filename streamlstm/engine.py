@@ -14,6 +14,7 @@ from streamlstm.config import Stream
 from streamlstm.events import (
     BEGINNING,
     Changed,
+    Closed,
     Discarded,
     Event,
     Floats,
@@ -35,6 +36,7 @@ from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.state import STATES
 from streamlstm.model.zone import CivilTime
+from streamlstm.shelf import Kept, Shelf, unpacked
 from streamlstm.timeline.gaps import bridge, bridge_event
 from streamlstm.timeline.join import Joins
 from streamlstm.timeline.meter import Meter
@@ -42,6 +44,7 @@ from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace, Rhythm
 from streamlstm.timeline.steps import Steps
 
+CLOSINGS = 8  # series a tick, of up to 55 ms each: readings should not wait for them
 DARK = 3  # steps without a value, from which on a gap is told, and forecast through by the clock
 MOST = 1e30  # a value beyond it cannot be computed with
 
@@ -49,7 +52,15 @@ MOST = 1e30  # a value beyond it cannot be computed with
 class Engine:
     """The state of all series, and the one way it changes."""
 
-    def __init__(self, streams: Sequence[Stream], *, seed: int, max_series: int, memory_bytes: int = 2**62) -> None:
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        *,
+        seed: int,
+        max_series: int,
+        memory_bytes: int = 2**62,
+        closed_bytes: int = 2**28,
+    ) -> None:
         self._streams = {stream.name: stream for stream in streams}
         self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
         self._joins = {s.name: Joins(s, max_series * len(s.covariates)) for s in streams if s.inputs or s.ahead}
@@ -59,6 +70,7 @@ class Engine:
         self._memory_bytes = memory_bytes
         self._members: dict[str, Member] = {}
         self._learners: dict[tuple[str, Rhythm], Learner] = {}
+        self._shelf = Shelf(closed_bytes)
         self._discarded = Counter[Reason]()
         self._learned = 0
         self._gathered = 0
@@ -95,6 +107,10 @@ class Engine:
                     done += self._learn(out)  # before the clock moves
                     out = []
                     self._tick(item.time_ns, out)
+                    if over := [one for one in self._members.values() if one.is_over(item.time_ns)]:
+                        done += self._learn(out)  # the last steps that the clock has ended
+                        out = []
+                        self._close(over[:CLOSINGS], out)
         return done + self._learn(out)
 
     def report(self) -> Report:
@@ -109,6 +125,8 @@ class Engine:
             discarded=dict(self._discarded),
             series=tuple(member.report() for member in members),
             memory_bytes=self._used_bytes(),
+            closed=len(self._shelf.kept),
+            closed_bytes=self._shelf.bytes,
         )
 
     def learner(self, series: str) -> tuple[Learner, int] | None:
@@ -131,7 +149,13 @@ class Engine:
                 out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT))
                 return
             stream = self._streams[obs.stream]
-            member = self._members[obs.series] = self._member(obs.series, stream)
+            member = self._member(obs.series, stream)
+            kept = self._shelf.take(obs.series)
+            if kept and not self._resume(member, kept):
+                self._leave(member)
+                out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, "limits.memory is used up"))
+                return
+            self._members[obs.series] = member
             out.append(Opened(obs.series, obs.stream))
         if obs.received_ns > member.heard_ns:
             member.heard_ns = obs.received_ns
@@ -173,12 +197,9 @@ class Engine:
             if member.steps:
                 for step in member.steps.expire(now_ns - member.stream.lateness):
                     self._go_on(member, step, out)
-            patience = member.stream.gap
-            if member.pace.rhythm:
-                patience = max(patience, 4 * member.pace.rhythm.step_ns)
             if member.heard_ns:
                 self._go_dark(member, now_ns, out)
-            if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > patience:
+            if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > member.patience_ns():
                 member.state = State.STALE
                 out.append(Changed(member.series, State.STALE))
 
@@ -270,8 +291,46 @@ class Engine:
         member.learner, member.slot = learner, learner.add(births, in_group=member.stream.group)
         return True
 
+    def _close(self, members: Sequence[Member], out: list[Output | Ready]) -> None:
+        """Free the places of series that were silent for too long, and keep what they have learned."""
+        for member in members:
+            for early in member.early:
+                out.append(Discarded(early.series, early.time_ns, Reason.CLOSED))
+            if kept := member.kept():
+                self._shelf.put(member.series, kept)
+            if member.learner:
+                member.learner.remove(member.slot)
+                if not member.learner.rows.held and member.pace.rhythm:  # names that come once differ in steps
+                    del self._learners[member.stream.name, member.pace.rhythm]
+            self._leave(member)
+            del self._members[member.series]
+            out.append(Closed(member.series, member.stream.name))
+
+    def _leave(self, member: Member) -> None:
+        if member.join:
+            self._joins[member.stream.name].leave(member.series)
+
+    def _resume(self, member: Member, kept: Kept) -> bool:
+        """Let a series go on with what it knew; anew where that does not fit. False, and still kept: no memory."""
+        stream = member.stream
+        key = (stream.name, Rhythm(kept.step_ns, kept.regular))
+        learner = self._learners.get(key) or Learner(stream, Layout.of(stream, kept.step_ns, kept.regular))
+        size = learner.layout.row_bytes
+        if kept.stream != stream.name:
+            return True
+        if self._used_bytes() + learner.rows_a_series * size > self._memory_bytes:
+            self._shelf.put(member.series, kept)
+            return False
+        try:
+            slot = learner.resume(unpacked(kept.rows, size))
+        except ValueError:
+            return True
+        self._learners[key] = learner
+        member.resume(kept, learner, slot)
+        return True
+
     def _used_bytes(self) -> int:
-        return sum(learner.rows.used * learner.layout.row_bytes for learner in self._learners.values())
+        return sum(learner.rows.held * learner.layout.row_bytes for learner in self._learners.values())
 
     def _learn(self, items: Sequence[Output | Ready]) -> list[Output]:
         """Learn what is ready, one call a learner, and put what is said where its observation stood."""

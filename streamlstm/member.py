@@ -10,10 +10,11 @@ from typing import NamedTuple
 from streamlstm.config import Stream
 from streamlstm.events import BEGINNING, Forecast, Observation, Reason, State
 from streamlstm.model.batch import Learner
+from streamlstm.shelf import Kept, packed
 from streamlstm.timeline.join import Join
 from streamlstm.timeline.meter import Meter
 from streamlstm.timeline.order import Reorder
-from streamlstm.timeline.pace import Pace
+from streamlstm.timeline.pace import Pace, Rhythm
 from streamlstm.timeline.steps import Steps
 
 
@@ -46,6 +47,8 @@ class Report:
     discarded: Mapping[Reason, int]
     series: tuple[SeriesReport, ...]
     memory_bytes: int
+    closed: int = 0  # series on the shelf: not heard for as long as their ttl, to go on when they are
+    closed_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -70,6 +73,45 @@ class Member:
     heard_ns: int = 0  # when the host last heard of it
     state: State = State.WARMING
     last: Forecast | None = None
+
+    def patience_ns(self) -> int:
+        """How long a silence is nothing special."""
+        return max(self.stream.gap, 4 * self.pace.rhythm.step_ns if self.pace.rhythm else 0)
+
+    def is_over(self, now_ns: int) -> bool:
+        """Whether it was silent for so long that it is closed."""
+        ttl = self.stream.ttl
+        return bool(ttl and self.heard_ns and now_ns - self.heard_ns > max(ttl, self.patience_ns()))
+
+    def kept(self) -> Kept | None:
+        """All that it needs to go on later; None where nothing was learned."""
+        if self.learner is None or self.last_ns == BEGINNING:
+            return None
+        assert self.pace.rhythm is not None, "there is a row only once the step is known"
+        return Kept(
+            self.stream.name,
+            *self.pace.rhythm,
+            last_ns=self.last_ns,
+            seen_ns=self.seen_ns,
+            unseen=self.unseen,
+            dark=self.dark,
+            released_ns=self.order.released_ns,
+            over_ns=self.steps.over_ns if self.steps else BEGINNING,
+            position=int(self.learner.rows.record(self.slot)["position"]),
+            meter=self.meter.export() if self.meter else b"",
+            rows=packed(self.learner.export(self.slot)),
+        )
+
+    def resume(self, kept: Kept, learner: Learner, slot: int) -> None:
+        """Go on with what was kept; its rows are in the slot already. ValueError where a meter does not fit."""
+        if self.meter:
+            self.meter.restore(kept.meter)
+        if self.steps:
+            self.steps.resume(kept.over_ns)
+        self.pace.rhythm = Rhythm(kept.step_ns, kept.regular)
+        self.order.released_ns = self.order.newest_ns = kept.released_ns
+        self.last_ns, self.seen_ns, self.unseen, self.dark = kept.last_ns, kept.seen_ns, kept.unseen, kept.dark
+        self.learner, self.slot, self.state = learner, slot, State.STALE
 
     def report(self) -> SeriesReport:
         """How it stands, for whoever watches."""

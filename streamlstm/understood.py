@@ -18,6 +18,8 @@ def understood(stream: Stream) -> str:
         parts.append(f"{len(stream.value)} of them forecast jointly, each beside the others")
     if stream.hold:
         parts.append(f"a value holds for {_text(stream.hold)}")
+    if stream.ttl:
+        parts.append(f"closed after {_text(stream.ttl)} of silence")
     return "; ".join(part for part in parts if part)
 
 

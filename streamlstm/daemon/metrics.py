@@ -116,6 +116,10 @@ def _learning(status: Status) -> Iterator[Metric]:
         states.add_metric([state.value], counts[state])
     yield states
     yield _gauge("series_memory_bytes", "Memory of all series' models and states.", status.report.memory_bytes)
+    yield _gauge(
+        "series_closed", "Closed series whose models are kept until they are heard again.", status.report.closed
+    )
+    yield _gauge("series_closed_bytes", "Memory of these models, compressed.", status.report.closed_bytes)
     yield _counter("updates", "Updates of the weights.", sum(one.updates for one in series))
     skipped = CounterMetricFamily(
         "streamlstm_updates_skipped", "Updates of the weights that were refused, by reason.", labels=["reason"]
