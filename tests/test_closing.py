@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamlstm.config import Stream
+from streamlstm.config import Config, Stream
+from streamlstm.daemon.history import History
+from streamlstm.daemon.publisher import Publisher
 from streamlstm.engine import Engine
 from streamlstm.events import Closed, Discarded, Forecast, Observation, Opened, Output, Reason, State, Tick
 from tests.observed import HOUR_NS
@@ -106,3 +108,25 @@ def test_without_memory_for_its_row_it_is_refused_and_stays_kept():
     lived(own, ("a", 0, 50), ("b", 110, 111))
     (refused,) = own.feed([reading("a", 112)])
     assert isinstance(refused, Discarded) and refused.reason is Reason.SERIES_LIMIT and own.report().closed == 1
+
+
+class Link:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, object, bool]] = []
+
+    def publish(self, topic: str, payload: bytes | str, *, qos: int = 1, retain: bool = False) -> None:  # noqa: ARG002  as the real one
+        self.sent.append((topic, payload, retain))
+
+
+def test_what_the_broker_keeps_of_it_is_cleared_and_the_page_forgets_it():
+    link, history = Link(), History()
+    config = Config.model_validate({"mqtt": {"url": "mqtt://x"}, "streams": [{"name": "small", "topic": "small"}]})
+    publisher = Publisher(link, config, history)
+    out = lived(engine(), ("a", 0, 40))
+    publisher.send([one for one in out if not isinstance(one, Closed)], 0)
+    assert history.past("a") is not None
+    kept = {topic for topic, _, retain in link.sent if retain}
+    link.sent.clear()
+    publisher.send([Closed("a", "small")], 0)
+    assert {topic for topic, payload, retain in link.sent if retain and not payload} == kept
+    assert history.past("a") is None
