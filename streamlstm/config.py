@@ -28,6 +28,7 @@ from streamlstm.conflicts import (
     joint_problems,
     lead_problems,
     step_problems,
+    ttl_problems,
 )
 from streamlstm.kinds import LIMITS, type_problems
 from streamlstm.naming import VALUE, key_path, name_problems, place_problem, topic_problems
@@ -48,6 +49,7 @@ class Limits(Section):
 
     max_series: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     memory: Annotated[Size, Field(ge=2**20, description="bytes for all series' states")] = 4 * 2**30
+    closed: Annotated[Size, Field(description="bytes for what closed series had learned")] = 256 * 2**20
     payload: Annotated[Size, Field(ge=16, le=16 * 2**20, description="bytes of one message")] = 64 * 2**10
 
 
@@ -205,6 +207,7 @@ class Stream(Section):
     gap: Annotated[Positive, Field(description="longer: forget the hidden state, keep what was learned")] = UNITS_NS[
         "d"
     ]
+    ttl: Annotated[Positive | None, Field(description="silent for longer, a series is closed; absent: never")] = None
     lateness: Annotated[Duration, Field(description="how long an early reading waits for an earlier one")] = 0
     future: Annotated[Duration, Field(description="how far ahead of its arrival a reading may be")] = (
         300 * UNITS_NS["s"]
@@ -284,7 +287,7 @@ class Stream(Section):
         if self.bounds and not self.bounds[0] < self.bounds[1]:
             found.append((("bounds",), "need the lowest first, then a higher one"))
         found += [(("leads",), what) for what in lead_problems(self.leads, self.step)]
-        found += step_problems(self.step, self.aggregate, self.hold)
+        found += step_problems(self.step, self.aggregate, self.hold) + ttl_problems(self)
         found += joining_problems(self) + joint_problems(self) + resolution_problems(self)
         found += type_problems(self)
         several(found)

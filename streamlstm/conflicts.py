@@ -68,6 +68,14 @@ def step_problems(step: int | Literal["auto"], aggregate: str | None, hold: int)
     return found
 
 
+def ttl_problems(stream: Stream) -> list[tuple[Where, str]]:
+    """What a series waits for, it cannot wait for once it is closed."""
+    waits = {"gap": stream.gap, "lateness": stream.lateness, "hold": stream.hold, "step": stream.step}
+    ttl = stream.ttl
+    late = [name for name, wait in waits.items() if isinstance(wait, int) and ttl is not None and ttl <= wait]
+    return [(("ttl",), f"need a longer one than {name}, which a series waits for") for name in late]
+
+
 def covariate_problems(covariate: Covariate) -> list[tuple[Where, str]]:
     """What does not go together within one covariate."""
     found: list[tuple[Where, str]] = [(("topic",), what) for what in topic_problems(covariate.topic)]

@@ -7,14 +7,15 @@ Read `Engine.feed` first: it is the whole way of an observation. What happens in
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from streamlstm.agreement import agree_all
 from streamlstm.config import Stream
 from streamlstm.events import (
     BEGINNING,
     Changed,
+    Closed,
     Discarded,
     Event,
     Floats,
@@ -31,21 +32,16 @@ from streamlstm.events import (
     Tick,
 )
 from streamlstm.happenings import events
-from streamlstm.member import Member, Ready, Report
+from streamlstm.member import Member, Ready, Report, Totals
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.state import STATES
-from streamlstm.model.zone import CivilTime
-from streamlstm.resolutions import SUMS
-from streamlstm.timeline.coarser import Coarser
+from streamlstm.opening import Opening
+from streamlstm.shelf import Kept, Shelf, unpacked
 from streamlstm.timeline.gaps import bridge, bridge_event
-from streamlstm.timeline.grid import Grid
-from streamlstm.timeline.join import Joins
-from streamlstm.timeline.meter import Meter
-from streamlstm.timeline.order import Reorder
-from streamlstm.timeline.pace import Pace, Rhythm
-from streamlstm.timeline.steps import Steps
+from streamlstm.timeline.pace import Rhythm
 
+CLOSINGS = 8  # series a tick, of up to 55 ms each: readings should not wait for them
 DARK = 3  # steps without a value, from which on a gap is told, and forecast through by the clock
 MOST = 1e30  # a value beyond it cannot be computed with
 
@@ -53,19 +49,24 @@ MOST = 1e30  # a value beyond it cannot be computed with
 class Engine:
     """The state of all series, and the one way it changes."""
 
-    def __init__(self, streams: Sequence[Stream], *, seed: int, max_series: int, memory_bytes: int = 2**62) -> None:
-        streams = [*streams, *[coarser for stream in streams for coarser in stream.coarser]]
-        self._streams = {stream.name: stream for stream in streams}
-        self._civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
-        self._joins = {
-            s.name: Joins(s, max_series * len(s.covariates), self._civil_of(s)) for s in streams if s.inputs or s.ahead
-        }
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        *,
+        seed: int,
+        max_series: int,
+        memory_bytes: int = 2**62,
+        closed_bytes: int = 2**28,
+    ) -> None:
+        self._opening = Opening(streams, max_series)
         self._groups = {stream.name for stream in streams if stream.group}
         self._seed = seed
         self._max_series = max_series
         self._memory_bytes = memory_bytes
         self._members: dict[str, Member] = {}
         self._learners: dict[tuple[str, Rhythm], Learner] = {}
+        self._shelf = Shelf(closed_bytes)
+        self._ended = defaultdict[str, Totals](Totals)  # of closed series' rows, by stream
         self._discarded = Counter[Reason]()
         self._learned = 0
         self._gathered = 0
@@ -75,7 +76,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Compile every stream's kernels (seconds the first time), so that no observation waits for it."""
-        for stream in self._streams.values():
+        for stream in self._opening.streams.values():
             Learner(stream, Layout.of(stream, 3_600_000_000_000, True)).compile()
 
     def feed(self, inputs: Iterable[Input]) -> list[Output]:
@@ -102,6 +103,10 @@ class Engine:
                     done += self._learn(out)  # before the clock moves
                     out = []
                     self._tick(item.time_ns, out)
+                    if over := [one for one in self._members.values() if one.is_over(item.time_ns)]:
+                        done += self._learn(out)  # the last steps that the clock has ended
+                        out = []
+                        self._close(over[:CLOSINGS], out)
         return done + self._learn(out)
 
     def report(self) -> Report:
@@ -116,6 +121,9 @@ class Engine:
             discarded=dict(self._discarded),
             series=tuple(member.report() for member in members),
             memory_bytes=self._used_bytes(),
+            closed=len(self._shelf.kept),
+            closed_bytes=self._shelf.bytes,
+            ended=dict(self._ended),
         )
 
     def learner(self, series: str) -> tuple[Learner, int] | None:
@@ -134,14 +142,14 @@ class Engine:
             return
         member = self._members.get(obs.series)
         if member is None:
-            stream = self._streams[obs.stream]
+            stream = self._opening.streams[obs.stream]
             if len(self._members) + len(stream.resolutions) >= self._max_series:
                 out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT))
                 return
-            member = self._member(obs.series, stream)
-            for one in (member, *member.coarser):
-                self._members[one.series] = one
-                out.append(Opened(one.series, one.stream.name))
+            member = self._opening.member(obs.series, stream)
+            if not self._open(member, out):
+                out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, "limits.memory is used up"))
+                return
         if obs.received_ns > member.heard_ns:
             for one in (member, *member.coarser):
                 one.heard_ns = obs.received_ns
@@ -150,40 +158,12 @@ class Engine:
     def _know(self, known: Known, out: list[Output | Ready]) -> None:
         """Keep what is said of a covariate, for the observations to come."""
         reason = None if _computable(known.values) else Reason.NOT_FINITE
-        if reason is None and not self._joins[known.stream].take(known):
+        if reason is None and not self._opening.joins[known.stream].take(known):
             reason = Reason.SERIES_LIMIT
         if reason is None:
             self._joined += known.counts
         elif known.counts:
             out.append(Discarded("", known.since_ns, reason, f"covariate {known.covariate} of {known.stream!r}"))
-
-    def _member(self, series: str, stream: Stream) -> Member:
-        steps = None
-        meter = Meter(stream.limits, stream.rollover) if stream.type == "counter" else None
-        if stream.aggregate or stream.hold:
-            steps = Steps(self._grid(stream), stream.aggregate or "last", stream.hold, stream.gap, meter)
-        join = self._joins[stream.name].join(series) if stream.name in self._joins else None
-        pace = Pace(stream.step, in_time=stream.in_time)
-        member = Member(series, stream, Reorder(stream.lateness), pace, steps, meter, join)
-        member.coarser = tuple(self._coarser(member, coarser) for coarser in stream.coarser)
-        return member
-
-    def _coarser(self, member: Member, stream: Stream) -> Member:
-        """A series that is made of another one's steps."""
-        name = member.series + stream.name.removeprefix(member.stream.name)
-        pace = Pace(stream.step, in_time=stream.in_time)
-        is_sum = member.stream.aggregate in SUMS
-        gathers = Coarser(self._grid(stream), self._grid(member.stream), is_sum=is_sum)
-        return Member(name, stream, Reorder(0), pace, None, None, None, gathers)
-
-    def _grid(self, stream: Stream) -> Grid:
-        assert isinstance(stream.step, int), "the configuration wants a step for it"
-        return Grid(stream.step, self._civil_of(stream))
-
-    def _civil_of(self, stream: Stream) -> Callable[[int], int]:
-        """From event time to the stream's civil time."""
-        civil = self._civil[stream.name]
-        return lambda time_ns: civil.of(time_ns)[0]
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
@@ -193,12 +173,9 @@ class Engine:
             if member.steps:
                 for step in member.steps.expire(now_ns - member.stream.lateness):
                     self._over(member, step, out)
-            patience = member.stream.gap
-            if member.pace.rhythm:
-                patience = max(patience, 4 * member.pace.rhythm.step_ns)
             if member.heard_ns:
                 self._go_dark(member, now_ns, out)
-            if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > patience:
+            if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > member.patience_ns():
                 member.state = State.STALE
                 out.append(Changed(member.series, State.STALE))
 
@@ -221,7 +198,7 @@ class Engine:
         if not member.dark:
             out.append(self._dark(member, obs, step_ns))
         member.guessed = overdue
-        civil = self._civil[obs.stream].of(obs.time_ns)
+        civil = self._opening.civil[obs.stream].of(obs.time_ns)
         values = self._ready(member, obs).values
         row = learner.peek(Step(member.slot, obs.time_ns, *civil, overdue - 1, False, values, obs.position))
         member.state = State.GAP
@@ -298,8 +275,61 @@ class Engine:
         member.learner, member.slot = learner, learner.add(births, in_group=member.stream.group)
         return True
 
+    def _open(self, member: Member, out: list[Output | Ready]) -> bool:
+        """Give a series its place, with what it had learned if it was closed; False where there is no memory for that.
+
+        Its coarser ones then begin without a row, as any series for which there is no memory.
+        """
+        family = (member, *member.coarser)
+        for one in family:
+            kept = self._shelf.take(one.series)
+            if kept and not self._resume(one, kept) and one is member:
+                for begun in family:
+                    self._opening.forget(begun)
+                return False
+        for one in family:
+            self._members[one.series] = one
+            out.append(Opened(one.series, one.stream.name))
+        return True
+
+    def _close(self, members: Sequence[Member], out: list[Output | Ready]) -> None:
+        """Free the places of series that were silent for too long, and keep what they have learned."""
+        for member in [one for finest in members for one in (finest, *finest.coarser)]:
+            for early in member.early:
+                out.append(Discarded(early.series, early.time_ns, Reason.CLOSED))
+            if kept := member.kept():
+                self._shelf.put(member.series, kept)
+            if member.learner:
+                self._ended[member.stream.name] += member.totals()
+                member.learner.remove(member.slot)
+                if not member.learner.rows.held and member.pace.rhythm:  # names that come once differ in steps
+                    del self._learners[member.stream.name, member.pace.rhythm]
+            self._opening.forget(member)
+            del self._members[member.series]
+            out.append(Closed(member.series, member.stream.name))
+
+    def _resume(self, member: Member, kept: Kept) -> bool:
+        """Let a series go on with what it knew; anew where that does not fit. False, and still kept: no memory."""
+        stream = member.stream
+        key = (stream.name, Rhythm(kept.step_ns, kept.regular))
+        learner = self._learners.get(key) or Learner(stream, Layout.of(stream, kept.step_ns, kept.regular))
+        size = learner.layout.row_bytes
+        if kept.stream != stream.name:
+            return True
+        if self._used_bytes() + learner.rows_a_series * size > self._memory_bytes:
+            self._shelf.put(member.series, kept)
+            return False
+        try:
+            slot = learner.resume(unpacked(kept.rows, size))
+        except ValueError:
+            return True
+        self._learners[key] = learner
+        member.resume(kept, learner, slot)
+        self._ended[stream.name] -= member.totals()
+        return True
+
     def _used_bytes(self) -> int:
-        return sum(learner.rows.used * learner.layout.row_bytes for learner in self._learners.values())
+        return sum(learner.rows.held * learner.layout.row_bytes for learner in self._learners.values())
 
     def _learn(self, items: Sequence[Output | Ready]) -> list[Output]:
         """Learn what is ready, one call a learner, and put what is said where its observation stood."""
@@ -340,7 +370,7 @@ class Engine:
                 missed, reset = 0, True  # what is forgotten need not be walked
         if member.meter and not member.steps and (missed or reset):
             values = (math.nan, *values[1:])  # what was added over several steps is no step's
-        civil = self._civil[obs.stream].of(time_ns)
+        civil = self._opening.civil[obs.stream].of(time_ns)
         return Step(member.slot, time_ns, *civil, missed, reset, values, obs.position)
 
     def _said(self, ready: Ready, step: Step, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
@@ -388,9 +418,3 @@ def _computable(values: tuple[float, ...]) -> bool:
 def _rows_of(series: str, rows: int) -> list[str]:
     """What the rows of a series are called: the first as the series itself."""
     return [series, *[f"{series}/{row}" for row in range(1, rows)]]
-
-
-def _horizon_ns(stream: Stream) -> int:
-    """How far ahead a stream forecasts, at most; leads that count steps of unknown length are taken for hours."""
-    step = stream.step if isinstance(stream.step, int) else 3_600_000_000_000
-    return max(lead * step if lead > 0 else -lead for lead in stream.leads)

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     UNKNOWN_TOPIC = "unknown_topic"  # matches no stream
     BAD_NAME = "bad_name"  # the topic cannot name a series
     SERIES_LIMIT = "series_limit"  # a new series beyond limits.max_series
+    CLOSED = "closed"  # its series was closed before so many had come that its step was known
 
 
 class State(StrEnum):
@@ -102,6 +103,13 @@ class Tick(NamedTuple):
 
 class Opened(NamedTuple):
     """A series was seen for the first time."""
+
+    series: str
+    stream: str
+
+
+class Closed(NamedTuple):
+    """A series was not heard for as long as its stream's ttl, and its place is free."""
 
     series: str
     stream: str
@@ -254,4 +262,4 @@ class Event(NamedTuple):
 
 
 Input = Observation | Known | Discarded | Tick
-Output = Forecast | Discarded | Opened | Changed | Event
+Output = Forecast | Discarded | Opened | Closed | Changed | Event

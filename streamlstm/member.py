@@ -10,12 +10,28 @@ from typing import NamedTuple
 from streamlstm.config import Stream
 from streamlstm.events import BEGINNING, Forecast, Observation, Reason, State
 from streamlstm.model.batch import Learner
+from streamlstm.shelf import Kept, packed
 from streamlstm.timeline.coarser import Coarser
 from streamlstm.timeline.join import Join
 from streamlstm.timeline.meter import Meter
 from streamlstm.timeline.order import Reorder
-from streamlstm.timeline.pace import Pace
+from streamlstm.timeline.pace import Pace, Rhythm
 from streamlstm.timeline.steps import Steps
+
+
+class Totals(NamedTuple):
+    """What Prometheus counts of a row; closed ones are counted on, since such a counter may not fall."""
+
+    updates: int = 0  # of the weights
+    updates_skipped: int = 0  # refused by the guard: not finite
+    gaps: int = 0  # how often at least one step was missed
+    drifts: int = 0  # how often errors began to be larger than they used to be
+
+    def __add__(self, other: Totals) -> Totals:  # type: ignore[override]  # numbers, not a longer tuple
+        return Totals(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(*(a - b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +42,8 @@ class SeriesReport:
     stream: str
     state: State
     last: Forecast | None  # the newest
-    updates: int  # of the weights
-    updates_skipped: int  # refused by the guard: not finite
+    totals: Totals
     gradient_norm: float  # of the last update, before the clip
-    gaps: int  # how often at least one step was missed
-    drifts: int  # how often errors began to be larger than they used to be
     bytes: int
 
 
@@ -47,6 +60,9 @@ class Report:
     discarded: Mapping[Reason, int]
     series: tuple[SeriesReport, ...]
     memory_bytes: int
+    closed: int = 0  # series on the shelf: not heard for as long as their ttl, to go on when they are
+    closed_bytes: int = 0
+    ended: Mapping[str, Totals] = field(default_factory=dict)  # of all closed series, by stream
 
 
 @dataclass(slots=True)
@@ -74,21 +90,62 @@ class Member:
     state: State = State.WARMING
     last: Forecast | None = None
 
+    def patience_ns(self) -> int:
+        """How long a silence is nothing special."""
+        return max(self.stream.gap, 4 * self.pace.rhythm.step_ns if self.pace.rhythm else 0)
+
+    def is_over(self, now_ns: int) -> bool:
+        """Whether it was silent for so long that it is closed."""
+        ttl = self.stream.ttl
+        return bool(ttl and self.heard_ns and now_ns - self.heard_ns > max(ttl, self.patience_ns()))
+
+    def kept(self) -> Kept | None:
+        """All that it needs to go on later; None where nothing was learned."""
+        if self.learner is None or self.last_ns == BEGINNING:
+            return None
+        assert self.pace.rhythm is not None, "there is a row only once the step is known"
+        return Kept(
+            self.stream.name,
+            *self.pace.rhythm,
+            last_ns=self.last_ns,
+            seen_ns=self.seen_ns,
+            unseen=self.unseen,
+            dark=self.dark,
+            released_ns=self.order.released_ns,
+            over_ns=self.steps.over_ns if self.steps else BEGINNING,
+            position=int(self.learner.rows.record(self.slot)["position"]),
+            meter=self.meter.export() if self.meter else b"",
+            rows=packed(self.learner.export(self.slot)),
+        )
+
+    def resume(self, kept: Kept, learner: Learner, slot: int) -> None:
+        """Go on with what was kept; its rows are in the slot already. ValueError where a meter does not fit."""
+        if self.meter:
+            self.meter.restore(kept.meter)
+        if self.steps:
+            self.steps.resume(kept.over_ns)
+        self.pace.rhythm = Rhythm(kept.step_ns, kept.regular)
+        self.order.released_ns = self.order.newest_ns = kept.released_ns
+        self.last_ns, self.seen_ns, self.unseen, self.dark = kept.last_ns, kept.seen_ns, kept.unseen, kept.dark
+        self.learner, self.slot, self.state = learner, slot, State.STALE
+
+    def totals(self) -> Totals:
+        assert self.learner is not None, "asked of a series with a row"
+        row = self.learner.rows.record(self.slot)
+        return Totals(int(row["updates"].sum()), int(row["skipped"]), int(row["gaps"]), int(row["drifts"]))
+
     def report(self) -> SeriesReport:
         """How it stands, for whoever watches."""
         if self.learner is None:
-            return SeriesReport(self.series, self.stream.name, self.state, None, 0, 0, math.nan, 0, 0, 0)
+            return SeriesReport(self.series, self.stream.name, self.state, None, Totals(), math.nan, 0)
         row = self.learner.rows.record(self.slot)
         return SeriesReport(
             self.series,
             self.stream.name,
             self.state,
             self.last,
-            int(row["updates"].sum()),
-            int(row["skipped"]),
+            self.totals(),
             float(row["gradient_norm"].max()),
-            int(row["gaps"]),
-            int(row["drifts"]),
             self.learner.rows_a_series * self.learner.layout.row_bytes,
         )
 

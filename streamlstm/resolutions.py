@@ -41,6 +41,7 @@ def gathered(stream: Stream, at: Resolution) -> Stream:
             "aggregate": None,
             "hold": 0,
             "group": False,
+            "ttl": None,  # closed with the finest
             "resolutions": (),
         }
     )

@@ -22,6 +22,8 @@ def understood(stream: Stream) -> str:
         parts.append(f"holidays of {stream.holidays} known ahead")
     if stream.hold:
         parts.append(f"a value holds for {step_text(stream.hold)}")
+    if stream.ttl:
+        parts.append(f"closed after {step_text(stream.ttl)} of silence")
     return "; ".join(part for part in parts if part)
 
 

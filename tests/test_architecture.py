@@ -25,7 +25,7 @@ FLOORS = {
 
 # Files that belong to a room of another name.
 ROOMS = {
-    "member": "engine", "happenings": "engine", "agreement": "engine",
+    "member": "engine", "shelf": "engine", "opening": "engine", "happenings": "engine", "agreement": "engine",
     "scores": "evaluate", "rivals": "evaluate", "picture": "evaluate",
     "cli_backtest": "cli", "cli_replay": "cli", "__main__": "cli",
 }  # fmt: skip

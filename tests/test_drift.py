@@ -22,11 +22,11 @@ def test_drift_is_told_when_it_begins_and_when_it_has_become_usual():
     (first, began), (last, ended) = found
     assert (first, last) == (True, False)
     assert 1000 <= began <= 1060 < ended
-    assert own.report().series[0].drifts == 1
+    assert own.report().series[0].totals.drifts == 1
 
 
 def test_a_series_as_it_always_was_does_not_drift():
     found, own = drifts(
         10 + 3 * np.sin(np.arange(1600) * 2 * np.pi / 24) + np.random.default_rng(7).normal(0, 0.3, 1600)
     )
-    assert (found, own.report().series[0].drifts) == ([], 0)
+    assert (found, own.report().series[0].totals.drifts) == ([], 0)

@@ -169,7 +169,7 @@ def test_after_a_gap_the_forecast_of_that_lead_is_settled() -> None:
     own.feed([Observation(NAME, NAME, 102 * HOUR_NS, (10.0,))])  # two steps missed: it answers lead 3 only
     assert STREAM.leads == (1, 3)
     assert (number(own, "labels") - before).tolist() == [0, 1]
-    assert own.report().series[0].gaps == 1
+    assert own.report().series[0].totals.gaps == 1
     assert int(number(own, "index")) == 102
 
 

@@ -133,7 +133,7 @@ class _Stage:
             return Text("ended before anything was learned")
         discarded = sum(report.discarded.values())
         counts = f"{self.daemon.status().connection.received:,} readings received, {report.learned:,} learned"
-        counts += f", {report.missing:,} missing, {discarded:,} discarded, {report.series[0].gaps:,} gaps"
+        counts += f", {report.missing:,} missing, {discarded:,} discarded, {report.series[0].totals.gaps:,} gaps"
         return Group(self._forecasts(), "", Text(f"{counts}, {self.daemon.status().published:,} forecasts published"))
 
     def _forecasts(self) -> RenderableType:

@@ -98,6 +98,10 @@ class History:
             blocks, newest = (*blocks, newest)[-max(1, -(-points // BLOCK)) :], b""
         self._tracks[forecast.series] = _Track(track.leads, track.levels, blocks, newest)
 
+    def forget(self, series: str) -> None:
+        """Keep nothing more of a series, since it is closed. For the engine's thread."""
+        self._tracks.pop(series, None)
+
     def past(self, series: str) -> Past | None:
         """What is kept of a series; None where it is not kept."""
         track = self._tracks.get(series)

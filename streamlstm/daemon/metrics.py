@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Status
 from streamlstm.events import SECOND_NS, Floats, Forecast, Reason, State
-from streamlstm.member import SeriesReport
+from streamlstm.member import SeriesReport, Totals
 
 
 def register(registry: CollectorRegistry, status: Callable[[], Status], series_labels_max: int = 0) -> None:
@@ -116,13 +116,19 @@ def _learning(status: Status) -> Iterator[Metric]:
         states.add_metric([state.value], counts[state])
     yield states
     yield _gauge("series_memory_bytes", "Memory of all series' models and states.", status.report.memory_bytes)
-    yield _counter("updates", "Updates of the weights.", sum(one.updates for one in series))
+    yield _gauge(
+        "series_closed", "Closed series whose models are kept until they are heard again.", status.report.closed
+    )
+    yield _gauge("series_closed_bytes", "Memory of these models, compressed.", status.report.closed_bytes)
+    ended = status.report.ended
+    totals = sum([*[one.totals for one in series], *ended.values()], Totals())
+    yield _counter("updates", "Updates of the weights.", totals.updates)
     skipped = CounterMetricFamily(
         "streamlstm_updates_skipped", "Updates of the weights that were refused, by reason.", labels=["reason"]
     )
-    skipped.add_metric(["not_finite"], sum(one.updates_skipped for one in series))
+    skipped.add_metric(["not_finite"], totals.updates_skipped)
     yield skipped
-    yield _counter("gaps", "How often at least one step of a series was missed.", sum(one.gaps for one in series))
+    yield _counter("gaps", "How often at least one step of a series was missed.", totals.gaps)
     norms = GaugeMetricFamily(
         "streamlstm_gradient_norm",
         "Norm of the last update's gradient before the clip: the largest over the stream's series.",
@@ -138,8 +144,11 @@ def _learning(status: Status) -> Iterator[Metric]:
         "How often a series' errors began to be larger than they used to be.",
         labels=["stream"],
     )
-    for stream, members in _by_stream(series):
-        drifts.add_metric([_label(stream)], sum(one.drifts for one in members))
+    by_stream = dict(_by_stream(series))
+    for stream in {**by_stream, **ended}:
+        found = sum([one.totals for one in by_stream.get(stream, ())], ended.get(stream, Totals()))
+        drifts.add_metric([_label(stream)], found.drifts)
+    for stream, members in by_stream.items():
         finite = [one.gradient_norm for one in members if isfinite(one.gradient_norm)]
         if finite:
             norms.add_metric([_label(stream)], max(finite))

@@ -10,7 +10,7 @@ from streamlstm.config import Config, config_hash
 from streamlstm.daemon.history import History
 from streamlstm.daemon.link import Link
 from streamlstm.daemon.status import Status
-from streamlstm.events import Changed, Discarded, Event, Forecast, Opened, Output, Reason, State
+from streamlstm.events import Changed, Closed, Discarded, Event, Forecast, Opened, Output, Reason, State
 from streamlstm.kernels import KERNEL_REVISION, SOURCE_DIGEST
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,9 @@ class Publisher:
                     log.info("event=series_stale series=%r", series)
                     self._silent.add(series)
                     self._availability(series, "offline")
+                case Closed():
+                    log.info("event=series_closed series=%r stream=%r", output.series, output.stream)
+                    self._clear(output.series)
                 case Event():
                     log.info("event=%s series=%r begins=%s", output.kind.value, output.series, output.begins)
                     self._link.publish(topics.event(self._base, output.series), encode.event(output))
@@ -87,6 +90,13 @@ class Publisher:
         # at most once is enough for a plain number that is replaced soon, and costs a third
         self._link.publish(topics.value(self._base, series), encode.value(forecast), qos=0, retain=True)
         self.published += 1
+
+    def _clear(self, series: str) -> None:
+        """An empty message takes what the broker keeps: a latecomer should not find a series that is no more."""
+        self._history.forget(series)
+        self._silent.discard(series)
+        for topic in (topics.forecast, topics.value, topics.availability):
+            self._link.publish(topic(self._base, series), "", retain=True)
 
     def _availability(self, series: str, state: str) -> None:
         self._link.publish(topics.availability(self._base, series), state, retain=True)

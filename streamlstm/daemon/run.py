@@ -50,6 +50,7 @@ class Daemon:
             seed=config.seed,
             max_series=config.limits.max_series,
             memory_bytes=config.limits.memory,
+            closed_bytes=config.limits.closed,
         )
         self._decoder = Decoder(config.streams, config.mqtt.base, config.limits.payload)
         self._lag = Histogram(LAG_BOUNDS)

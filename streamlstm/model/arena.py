@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from heapq import heappop, heappush
 from math import prod
 from typing import Any, NamedTuple
 
@@ -272,16 +273,32 @@ class Rows:
         self.chunks: list[NDArray[np.uint8]] = []
         self.views: list[Views] = []
         self.used = 0  # slots ever opened
+        self.vacant: list[int] = []  # of them, a heap: those that were closed
 
     def add(self, birth: bytes) -> int:
         """A slot with a newborn row; its first weights are drawn from `birth`."""
-        slot = self.used
-        self.used += 1
+        slot = heappop(self.vacant) if self.vacant else self.used
+        self.used += slot == self.used
         if slot == len(self.chunks) * self.per_chunk:
             self.reserve()
         self.row(slot)[:] = 0
         self._fill(slot, birth)
         return slot
+
+    @property
+    def held(self) -> int:
+        """Slots in use."""
+        return self.used - len(self.vacant)
+
+    def remove(self, slot: int) -> None:
+        """Free a slot: its place is used again, the first one first, so that chunks at the end may become empty."""
+        self.row(slot)[:] = 0  # also, no newborn should inherit from it
+        heappush(self.vacant, slot)
+        chunk = slot // self.per_chunk
+        begin, end = chunk * self.per_chunk, min((chunk + 1) * self.per_chunk, self.used)
+        if sum(begin <= one < end for one in self.vacant) == end - begin:
+            self.chunks[chunk] = self._chunk()  # zero pages: the memory goes back
+            self.views[chunk] = self._views(self.chunks[chunk])
 
     def donor(self) -> int | None:
         """Whose weights a newborn should begin with: of the first CANDIDATES, whose mixture trusts its own most.
@@ -344,9 +361,11 @@ class Rows:
 
     def reserve(self) -> None:
         """Room for one more chunk of series. Zero pages: memory is taken as rows are used."""
-        chunk = zeros(self.per_chunk * self.layout.row_bytes).reshape(self.per_chunk, self.layout.row_bytes)
-        self.chunks.append(chunk)
-        self.views.append(self._views(chunk))
+        self.chunks.append(self._chunk())
+        self.views.append(self._views(self.chunks[-1]))
+
+    def _chunk(self) -> NDArray[np.uint8]:
+        return zeros(self.per_chunk * self.layout.row_bytes).reshape(self.per_chunk, self.layout.row_bytes)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles keep the bytes; the views are made anew, or they would no longer be views."""

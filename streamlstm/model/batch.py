@@ -67,6 +67,28 @@ class Learner:
                 self.rows.inherit(slot, begin + place)
         return slots[0]
 
+    def resume(self, states: Sequence[bytes]) -> int:
+        """Rows for a series that goes on with what it knew; returns its slot. ValueError where they do not fit."""
+        if len(states) != self.rows_a_series:
+            raise ValueError(f"{len(states)} rows of a series: need {self.rows_a_series} for this configuration")
+        slots = [self.rows.add(bytes(16)) for _ in states]
+        try:
+            for slot, state in zip(slots, states, strict=True):
+                self.rows.restore(slot, state)
+        except ValueError:
+            self.remove(slots[0])
+            raise
+        return slots[0]
+
+    def remove(self, slot: int) -> None:
+        """Free all rows of a series; slot: of the first."""
+        for k in range(self.rows_a_series):
+            self.rows.remove(slot + k)
+
+    def export(self, slot: int) -> list[bytes]:
+        """All rows of a series; slot: of the first."""
+        return [self.rows.export(slot + k) for k in range(self.rows_a_series)]
+
     def take(self, steps: Sequence[Step]) -> Floats:
         """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
         if self.face is None:

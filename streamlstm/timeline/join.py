@@ -10,6 +10,7 @@ order, live or from a record, give the same inputs. What is kept of one covariat
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from streamlstm.config import Stream
@@ -34,6 +35,7 @@ class Joins:
         self._name = re.compile(as_regex(stream.name), re.DOTALL)
         self._most = most
         self._known: dict[tuple[int, tuple[str, ...]], Past | Vintages | Schedule] = {}
+        self._users = Counter[tuple[int, tuple[str, ...]]]()  # series that each is joined to
         self._holidays = [Holidays(stream.holidays, civil)] if stream.holidays else []
 
     def take(self, known: Known) -> bool:
@@ -46,14 +48,27 @@ class Joins:
 
     def join(self, series: str) -> Join:
         """What is joined to one series."""
-        parts = self._name.fullmatch(series)
-        found = []
-        for place, names in enumerate(self._keys):
-            assert parts or not names, f"{series!r} is no name of this stream"
-            found.append(self._of(place, tuple(parts[name] for name in names) if parts else ()))
+        names = self._names(series)
+        self._users.update(names)
+        found = [self._of(*name) for name in names]
         past = [one for one in found if isinstance(one, Past)]
         ahead = [one for one in found if not isinstance(one, Past)]
         return Join(self._own, past, [*ahead, *self._holidays])
+
+    def leave(self, series: str) -> None:
+        """A series is closed: what is of it alone is forgotten, or names that come once would fill the memory."""
+        for name in self._names(series):
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name]
+                if name[1]:  # what is of all series of the stream stays
+                    self._known.pop(name, None)
+
+    def _names(self, series: str) -> list[tuple[int, tuple[str, ...]]]:
+        """Which covariates are joined to a series."""
+        parts = self._name.fullmatch(series)
+        assert parts or not any(self._keys), f"{series!r} is no name of this stream"
+        return [(n, tuple(parts[key] for key in keys) if parts else ()) for n, keys in enumerate(self._keys)]
 
     def _of(self, place: int, key: tuple[str, ...]) -> Past | Vintages | Schedule:
         known = self._known.get((place, key))

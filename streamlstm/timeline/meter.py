@@ -7,10 +7,12 @@ never a guess.
 from __future__ import annotations
 
 import math
+import struct
 
 from streamlstm.events import BEGINNING, Observation
 
 PLAUSIBLE = 2.0  # largest differences so far: what a meter may have counted since it fell
+KEPT = struct.Struct("<4d3q?")
 WILD = 10.0  # a difference counts as the largest for at most so many of the one before it
 
 
@@ -68,6 +70,18 @@ class Meter:
         if not self.since_ns <= time_ns < self.time_ns or elapsed_ns > longest_ns:
             return math.nan
         return self.since + (self.total - self.since) * ((time_ns - self.since_ns) / elapsed_ns)
+
+    def export(self) -> bytes:
+        """All that it knows."""
+        known = (self.reading, self.largest, self.total, self.since)
+        return KEPT.pack(*known, self.time_ns, self.unknown, self.since_ns, self.blank)
+
+    def restore(self, state: bytes) -> None:
+        """Know what an exported one knew. ValueError when it is of another size."""
+        if len(state) != KEPT.size:
+            raise ValueError(f"a meter of {len(state)} bytes: need {KEPT.size}")
+        (*known, self.time_ns, self.unknown, self.since_ns, self.blank) = KEPT.unpack(state)
+        self.reading, self.largest, self.total, self.since = known
 
     def _added(self, before: float, reading: float) -> float:
         lowest, highest = self.limits

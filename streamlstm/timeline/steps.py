@@ -51,8 +51,7 @@ class Steps:
 
     def feed(self, obs: Observation) -> Iterator[Observation | Discarded]:
         """Take one reading; what it ends are the steps before its own."""
-        over_ns = self._end_ns if self._begin_ns == BEGINNING else self._begin_ns
-        if obs.time_ns < over_ns:
+        if obs.time_ns < self.over_ns:
             yield Discarded(obs.series, obs.time_ns, Reason.LATE, "its step is over")
             return
         if self.meter:
@@ -66,6 +65,15 @@ class Steps:
         for tally, value in zip(self._tallies, obs.values, strict=True):
             tally.take(value)
         self.newest, self._from_ns = obs, obs.time_ns
+
+    @property
+    def over_ns(self) -> int:
+        """The steps before this time are over."""
+        return self._end_ns if self._begin_ns == BEGINNING else self._begin_ns
+
+    def resume(self, over_ns: int) -> None:
+        """Go on after what another one has gathered, with nothing of it."""
+        self._end_ns = over_ns
 
     def expire(self, now_ns: int) -> Iterator[Observation]:
         """End the steps that are over by the host's clock. Recorded data knows none, and does not expire."""

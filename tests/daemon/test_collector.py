@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamlstm.daemon.metrics import register
 from streamlstm.daemon.status import LAG_BOUNDS, Connection
 from streamlstm.events import Reason, State
+from streamlstm.member import Totals
 from tests.daemon.watched import LEADS, LEVELS, forecasts, report, status, water
 from tests.forecasts import BY_LEAD, changed
 
@@ -70,6 +73,17 @@ def test_counts_of_the_status_are_shown_as_they_are(last):
     assert seen["streamlstm_series_state", "warming"] == 1
     assert seen["streamlstm_forecast_publish_total",] == told.published
     assert seen["streamlstm_last_observation_timestamp_seconds", "water/{meter}"] == last.origin_ns / 1e9
+
+
+def test_what_closed_series_have_counted_is_counted_on(last):
+    told = status([report(last, gaps=4, updates=7)], time_ns=NOW_NS)
+    ended = {"water/{meter}": Totals(10, 1, 2, 3), "gone": Totals(5, 0, 1, 1)}
+    seen = samples(replace(told, report=replace(told.report, ended=ended)))
+    assert seen["streamlstm_updates_total",] == 22
+    assert seen["streamlstm_updates_skipped_total", "not_finite"] == 1
+    assert seen["streamlstm_gaps_total",] == 7
+    assert seen["streamlstm_drift_events_total", "water/{meter}"] == 4
+    assert seen["streamlstm_drift_events_total", "gone"] == 1
 
 
 def test_histograms_are_cumulative_and_end_with_the_count(last):

@@ -13,7 +13,7 @@ from river.datasets import WaterFlow
 from streamlstm.config import Stream
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.events import Forecast, Reason, State
-from streamlstm.member import Report, SeriesReport
+from streamlstm.member import Report, SeriesReport, Totals
 from tests import forecasts as by_hand
 
 HOUR_NS = 3_600_000_000_000
@@ -92,20 +92,18 @@ def forecasts(
 
 
 def report(last: Forecast | None, series: str = "", **other: Any) -> SeriesReport:
-    """One series' line of the report; `other` replaces single fields."""
+    """One series' line of the report; `other` replaces single fields, or single totals."""
     told = SeriesReport(
         series=last.series if last else series,
         stream=last.stream if last else "water/{meter}",
         state=last.state if last else State.WARMING,
         last=last,
-        updates=last.n_seen // 8 if last else 0,
-        updates_skipped=0,
+        totals=Totals(updates=last.n_seen // 8 if last else 0, gaps=2, drifts=1),
         gradient_norm=0.42 if last else float("nan"),
-        gaps=2,
-        drifts=1,
         bytes=147_000,
     )
-    return replace(told, **other)
+    totals = {name: other.pop(name) for name in Totals._fields if name in other}
+    return replace(told, totals=told.totals._replace(**totals), **other)
 
 
 def status(series: Iterable[SeriesReport] = (), *, time_ns: int, **other: Any) -> Status:

@@ -1,0 +1,69 @@
+"""How a series begins: what is decided about it outside its row, made of its stream's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streamlstm.config import Stream
+from streamlstm.member import Member
+from streamlstm.model.zone import CivilTime
+from streamlstm.resolutions import SUMS
+from streamlstm.timeline.coarser import Coarser
+from streamlstm.timeline.grid import Grid
+from streamlstm.timeline.join import Join, Joins
+from streamlstm.timeline.meter import Meter
+from streamlstm.timeline.order import Reorder
+from streamlstm.timeline.pace import Pace
+from streamlstm.timeline.steps import Steps
+
+
+class Opening:
+    """All streams, coarser resolutions among them, and what the series of each have in common."""
+
+    def __init__(self, streams: Sequence[Stream], max_series: int) -> None:
+        streams = [*streams, *[coarser for stream in streams for coarser in stream.coarser]]
+        self.streams = {stream.name: stream for stream in streams}
+        self.civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
+        self.joins = {
+            s.name: Joins(s, max_series * len(s.covariates), self._civil_of(s)) for s in streams if s.inputs or s.ahead
+        }
+
+    def member(self, series: str, stream: Stream) -> Member:
+        """A series that was never heard of, and those of its coarser resolutions."""
+        steps = None
+        meter = Meter(stream.limits, stream.rollover) if stream.type == "counter" else None
+        if stream.aggregate or stream.hold:
+            steps = Steps(self._grid(stream), stream.aggregate or "last", stream.hold, stream.gap, meter)
+        pace = Pace(stream.step, in_time=stream.in_time)
+        coarser = tuple(self._coarser(series, stream, self.streams[one.name]) for one in stream.coarser)
+        join = self._join(series, stream)
+        return Member(series, stream, Reorder(stream.lateness), pace, steps, meter, join, coarser=coarser)
+
+    def forget(self, member: Member) -> None:
+        """What was kept for a series that is not there any more."""
+        if member.join:
+            self.joins[member.stream.name].leave(member.series)
+
+    def _coarser(self, series: str, fine: Stream, stream: Stream) -> Member:
+        name = series + stream.name.removeprefix(fine.name)
+        gathers = Coarser(self._grid(stream), self._grid(fine), is_sum=fine.aggregate in SUMS)
+        pace = Pace(stream.step, in_time=stream.in_time)
+        return Member(name, stream, Reorder(0), pace, None, None, self._join(name, stream), gathers)
+
+    def _join(self, series: str, stream: Stream) -> Join | None:
+        return self.joins[stream.name].join(series) if stream.name in self.joins else None
+
+    def _grid(self, stream: Stream) -> Grid:
+        assert isinstance(stream.step, int), "the configuration wants a step for it"
+        return Grid(stream.step, self._civil_of(stream))
+
+    def _civil_of(self, stream: Stream) -> Callable[[int], int]:
+        """From event time to the stream's civil time."""
+        civil = self.civil[stream.name]
+        return lambda time_ns: civil.of(time_ns)[0]
+
+
+def _horizon_ns(stream: Stream) -> int:
+    """How far ahead a stream forecasts, at most; leads that count steps of unknown length are taken for hours."""
+    step = stream.step if isinstance(stream.step, int) else 3_600_000_000_000
+    return max(lead * step if lead > 0 else -lead for lead in stream.leads)

@@ -1,0 +1,71 @@
+"""What closed series had learned, compressed: plain values, kept until they are heard again, within a bound."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OVERHEAD = 512  # bytes beside the rows and the name, about: of the numbers and of where they are found
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One closed series: all that must survive for its forecasts to go on as if it had never been closed."""
+
+    stream: str
+    step_ns: int
+    regular: bool  # steps on a grid
+    last_ns: int  # event time of the last observation learned
+    seen_ns: int  # of the last one with a value
+    unseen: int  # steps between them
+    dark: bool  # a gap was told and has not ended
+    released_ns: int  # what is not later is late, or a duplicate
+    over_ns: int  # the steps before it are over, where readings are gathered
+    position: int  # of the last observation learned
+    meter: bytes  # of a counter, as `Meter.export` has it; else empty
+    rows: bytes  # all of its rows one after the other, compressed by `packed`
+
+
+def packed(rows: Sequence[bytes]) -> bytes:
+    """Level 1: the rings hold noise, of which level 6 saves one part in a hundred more, in 1.3 times the time."""
+    return zlib.compress(b"".join(rows), 1)
+
+
+def unpacked(rows: bytes, size: int) -> list[bytes]:
+    """Rows of `size` bytes each. ValueError where they are not whole."""
+    try:
+        whole = zlib.decompress(rows)
+    except zlib.error as error:
+        raise ValueError(f"rows that cannot be unpacked: {error}") from error
+    if not whole or len(whole) % size:
+        raise ValueError(f"rows of {len(whole)} bytes together: need a multiple of {size} for this configuration")
+    return [whole[begin : begin + size] for begin in range(0, len(whole), size)]
+
+
+class Shelf:
+    """Closed series by name, the longest closed first; these are dropped first when `most` bytes are exceeded."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.bytes = 0
+        self.kept: dict[str, Kept] = {}
+
+    def put(self, series: str, kept: Kept) -> None:
+        """Keep a series that is closed now, if there can be room for it."""
+        self.take(series)
+        self.kept[series] = kept
+        self.bytes += _size(series, kept)
+        while self.bytes > self.most:
+            self.take(next(iter(self.kept)))
+
+    def take(self, series: str) -> Kept | None:
+        """What is kept of a series, which is then kept no more."""
+        kept = self.kept.pop(series, None)
+        if kept is not None:
+            self.bytes -= _size(series, kept)
+        return kept
+
+
+def _size(series: str, kept: Kept) -> int:
+    return len(kept.rows) + len(kept.meter) + 4 * len(series) + OVERHEAD
