@@ -230,6 +230,8 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
         memory = f"{size / 2**10:,.0f} KiB for each series, {size * most / 2**30:.2f} GiB for {most:,}"
         out.print(f"{escape(each.name)}: {escape(understood(each))}{known}")
         out.print(f"{escape(each.name)}: {memory}")
+    if any(each.ttl for each in checked.streams):
+        out.print(f"limits.closed: {checked.limits.closed / 2**20:,.0f} MiB for what closed series had learned")
     if fitting < most:
         out.print(f"[yellow]limits.memory holds {fitting:,} of limits.max_series = {most:,}[/yellow]")
 

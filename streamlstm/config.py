@@ -49,7 +49,7 @@ class Limits(Section):
 
     max_series: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     memory: Annotated[Size, Field(ge=2**20, description="bytes for all series' states")] = 4 * 2**30
-    closed: Annotated[Size, Field(description="bytes for what closed series had learned")] = 256 * 2**20
+    closed: Annotated[Size, Field(ge=0, description="bytes for what closed series had learned")] = 256 * 2**20
     payload: Annotated[Size, Field(ge=16, le=16 * 2**20, description="bytes of one message")] = 64 * 2**10
 
 

@@ -71,6 +71,7 @@ def step_problems(step: int | Literal["auto"], aggregate: str | None, hold: int)
 def ttl_problems(stream: Stream) -> list[tuple[Where, str]]:
     """What a series waits for, it cannot wait for once it is closed."""
     waits = {"gap": stream.gap, "lateness": stream.lateness, "hold": stream.hold, "step": stream.step}
+    waits["the coarsest of resolutions"] = max((one.step for one in stream.resolutions), default=0)
     ttl = stream.ttl
     late = [name for name, wait in waits.items() if isinstance(wait, int) and ttl is not None and ttl <= wait]
     return [(("ttl",), f"need a longer one than {name}, which a series waits for") for name in late]

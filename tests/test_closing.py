@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamlstm.config import Config, Stream
+from streamlstm.config import Config, ConfigError, Stream, load
 from streamlstm.daemon.history import History
 from streamlstm.daemon.publisher import Publisher
 from streamlstm.engine import Engine
@@ -148,6 +148,27 @@ def test_coarser_series_are_closed_and_opened_again_with_the_finest():
     again = [one for one in out if isinstance(one, Forecast) and one.origin_ns >= 240 * HOUR_NS]
     assert {one.series for one in again} == {"a", "a/2h"}
     assert all(np.isfinite(one.yhat).all() for one in again)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ('ttl = "12h"', "streams.s.ttl = '12h': need a longer one than gap, which a series waits for"),
+        ('ttl = "2d"\nhold = "3d"\nstep = "1h"', "streams.s.ttl = '2d': need a longer one than hold"),
+        ('ttl = "0s"', "streams.s.ttl = '0s': need a duration"),
+        ('ttl = "soon"', "streams.s.ttl = 'soon': need a duration"),
+        (
+            'ttl = "2d"\nstep = "1h"\naggregate = "mean"\nresolutions = [{ step = "1w", leads = [1] }]',
+            "streams.s.ttl = '2d': need a longer one than the coarsest of resolutions",
+        ),
+    ],
+)
+def test_a_ttl_that_ends_before_what_is_waited_for_is_refused(tmp_path, setting, expected):
+    file = tmp_path / "c.toml"
+    file.write_text(f'[mqtt]\nurl = "mqtt://b"\n[[streams]]\nname = "s"\ntopic = "s"\n{setting}\n')
+    with pytest.raises(ConfigError) as refused:
+        load(file, {})
+    assert any(one.startswith(expected) for one in refused.value.problems), refused.value.problems
 
 
 class Link:

@@ -53,7 +53,7 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
     ),
     "rooms": (
         lambda n, s: {"temperature": 20 + n % 4 / 2, "last_seen": s},
-        "number in °C within -40 to 85; step of 5min",
+        "number in °C within -40 to 85; step of 5min; closed after 30d of silence",
     ),
     "example": (lambda n, s: {"temperature": 20 + n % 4 / 2, "humidity": 40, "last_seen": s}, "number in °C within"),
 }

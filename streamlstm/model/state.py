@@ -21,7 +21,7 @@ from streamlstm.kernels.medians import FEW
 if TYPE_CHECKING:
     from streamlstm.model.arena import Layout, Sizes
 
-FORMAT = 3  # of the row; goes up with every change of the tables below
+FORMAT = 4  # of the row; goes up with every change of the tables below
 CYCLE = 8  # observations from one update to the next, and steps from one kept hidden state to the next
 WINDOW = 96  # most values in the longest rolling median
 
