@@ -121,6 +121,18 @@ class Covariate(Section):
         Literal["auto", "rfc3339", "s", "ms", "us", "ns"], Field(description="auto: RFC 3339 text or epoch seconds")
     ] = "auto"
     map: Annotated[dict[str, float], Field(description="what booleans and words count as")] = {}  # noqa: RUF012  pydantic copies it
+    classes: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=64)], ...],
+        Field(max_length=16, description="its words, each an input of its own: 1 while it is said, else 0"),
+    ] = ()
+    hashed: Annotated[
+        int | None, Field(ge=2, le=16, description="of words that are not known beforehand: into how many inputs")
+    ] = None
+
+    @property
+    def width(self) -> int:
+        """How many inputs its words are spread over; 0 of a number, which is one."""
+        return len(self.classes) or self.hashed or 0
 
     @field_validator("value", "time", "issued")
     @classmethod
@@ -321,12 +333,13 @@ class Stream(Section):
     @property
     def inputs(self) -> int:
         """How many covariates come with the target, or are joined to it as of its time."""
-        return max(0, len(self.value) - 1) + sum(not one.known_ahead for one in self.covariates)
+        joined = sum(one.width or 1 for one in self.covariates if not one.known_ahead)
+        return max(0, len(self.value) - 1) + joined
 
     @property
     def ahead(self) -> int:
         """How many covariates are known for times to come."""
-        return sum(one.known_ahead for one in self.covariates) + (self.holidays is not None)
+        return sum(one.width or 1 for one in self.covariates if one.known_ahead) + (self.holidays is not None)
 
 
 def _readable(path: str) -> str:

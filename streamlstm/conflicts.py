@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from streamlstm.sections import Mqtt
 
 
+MOST_COLUMNS = 32  # inputs from topics of their own
+
+
 def between(mqtt: Mqtt | None, streams: Iterable[tuple[int, Stream]]) -> list[tuple[Where, str]]:
     """What is wrong between sections that are each right by themselves."""
     found: list[tuple[Where, str]] = []
@@ -80,6 +83,7 @@ def ttl_problems(stream: Stream) -> list[tuple[Where, str]]:
 def covariate_problems(covariate: Covariate) -> list[tuple[Where, str]]:
     """What does not go together within one covariate."""
     found: list[tuple[Where, str]] = [(("topic",), what) for what in topic_problems(covariate.topic)]
+    found += word_problems(covariate)
     given = {name for name in ("value", "time", "values", "times", "issued") if getattr(covariate, name) is not None}
     if covariate.format == "number":
         bare = "format 'number' is a bare number without keys; need format = 'json' for it"
@@ -113,10 +117,27 @@ def covariate_problems(covariate: Covariate) -> list[tuple[Where, str]]:
     return found
 
 
+def word_problems(covariate: Covariate) -> list[tuple[Where, str]]:
+    """What does not go with a covariate of words."""
+    if not covariate.width:
+        return []
+    found: list[tuple[Where, str]] = []
+    if covariate.classes and covariate.hashed:
+        found.append((("hashed",), "is for words that are not known beforehand; need either it or classes"))
+    if covariate.classes and len(set(covariate.classes)) < max(2, len(covariate.classes)):
+        found.append((("classes",), "need 2 to 16 different words, such as ['heat', 'cool', 'off']"))
+    if covariate.map:
+        found.append((("map",), "makes numbers of words; need it or classes or hashed"))
+    return found
+
+
 def joining_problems(stream: Stream) -> list[tuple[Where, str]]:
     """What keeps a stream's covariates from being joined to its series."""
     found: list[tuple[Where, str]] = []
     own = PLACEHOLDER.findall(stream.topic)
+    columns = sum(one.width or 1 for one in stream.covariates)
+    if columns > MOST_COLUMNS:
+        found.append((("covariates",), f"{columns} inputs, each word being one; need at most {MOST_COLUMNS}"))
     for n, one in enumerate(stream.covariates):
         where: Where = ("covariates", n, "topic")
         theirs = PLACEHOLDER.findall(one.topic)

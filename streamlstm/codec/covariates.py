@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from streamlstm.codec.document import Path, each, lookup, time_at
+from streamlstm.codec.kinds import bucket, place
 from streamlstm.codec.topics import Beside
 from streamlstm.codec.values import Unreadable, counted, text_of, time_ns, too_early
 from streamlstm.config import Covariate, Stream
@@ -33,7 +34,7 @@ class Plan:
     issued: Path | None
     time_format: str
     zone: ZoneInfo
-    words: Mapping[str, float]
+    read: Callable[[Any], float | Unreadable]  # a value
     future_ns: int
 
 
@@ -50,7 +51,7 @@ def plan(stream: Stream, covariate: Covariate) -> Plan:
         issued=_path(covariate.issued),
         time_format=covariate.time_format,
         zone=ZoneInfo(stream.timezone),
-        words=covariate.map,
+        read=_reader(covariate),
         future_ns=stream.future,
     )
 
@@ -77,7 +78,7 @@ def _since(received_ns: int, document: Any, plan: Plan) -> int | Unreadable:
 
 def _one(arrival: Arrival, document: Any, since_ns: int, plan: Plan) -> Series | Unreadable:
     """One value, at the time it is for."""
-    found = counted(lookup(document, plan.value) if plan.is_json else text_of(arrival.payload), plan.words)
+    found = plan.read(lookup(document, plan.value) if plan.is_json else text_of(arrival.payload))
     if isinstance(found, Unreadable):
         return found
     at: int | Unreadable = since_ns
@@ -101,7 +102,7 @@ def _many(document: Any, path: Path, plan: Plan) -> Series | Unreadable:
         time = raw_time if isinstance(raw_time, Unreadable) else time_ns(raw_time, plan.time_format, plan.zone)
         if isinstance(time, Unreadable):
             return time
-        value = counted(raw, plan.words)
+        value = plan.read(raw)
         if isinstance(value, Unreadable):
             unreadable.append(value)
             value = nan
@@ -110,6 +111,15 @@ def _many(document: Any, path: Path, plan: Plan) -> Series | Unreadable:
         return unreadable[0]
     times = sorted(at)
     return tuple(times), tuple(at[time] for time in times)
+
+
+def _reader(covariate: Covariate) -> Callable[[Any], float | Unreadable]:
+    """A number; of words, the place of the input that is to be 1."""
+    if covariate.classes:
+        return lambda found: place(found, covariate.classes)
+    if covariate.hashed:
+        return lambda found: bucket(found, covariate.hashed or 1)
+    return lambda found: counted(found, covariate.map)
 
 
 def _path(text: str | None) -> Path | None:

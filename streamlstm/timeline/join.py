@@ -9,6 +9,7 @@ order, live or from a record, give the same inputs. What is kept of one covariat
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -51,9 +52,10 @@ class Joins:
         names = self._names(series)
         self._users.update(names)
         found = [self._of(*name) for name in names]
-        past = [one for one in found if isinstance(one, Past)]
-        ahead = [one for one in found if not isinstance(one, Past)]
-        return Join(self._own, past, [*ahead, *self._holidays])
+        wide = [(one, own.width) for one, own in zip(found, self._covariates, strict=True)]
+        past = [(one, width) for one, width in wide if isinstance(one, Past)]
+        ahead = [(one, width) for one, width in wide if not isinstance(one, Past)]
+        return Join(self._own, past, [*ahead, *[(one, 0) for one in self._holidays]])
 
     def leave(self, series: str) -> None:
         """A series is closed: what is of it alone is forgotten, or names that come once would fill the memory."""
@@ -83,9 +85,12 @@ class Joins:
 
 
 class Join:
-    """One series' covariates: `own` come with its observations, the others are looked up as of a time."""
+    """One series' covariates: `own` come with its observations, the others are looked up as of a time.
 
-    def __init__(self, own: int, past: Sequence[Past], ahead: Sequence[Ahead]) -> None:
+    Beside each stands over how many inputs its words are spread; 0 of a number.
+    """
+
+    def __init__(self, own: int, past: Sequence[tuple[Past, int]], ahead: Sequence[tuple[Ahead, int]]) -> None:
         self._ages = (0.0,) * own
         self._past = past
         self._ahead = ahead
@@ -95,12 +100,24 @@ class Join:
     ) -> tuple[float, ...]:
         """The target; C covariates, the observation's own first; their C ages in steps; and for each that is known
         ahead its values for the times of all leads. An unknown value is NaN, and its age zero."""
-        joined = [one.at(as_of_ns) for one in self._past]
+        joined = [(*one.at(as_of_ns), width) for one, width in self._past]
         targets_ns = [origin_ns + lead * step_ns for lead in leads]
+        ahead = [([one.at(as_of_ns, target_ns) for target_ns in targets_ns], width) for one, width in self._ahead]
         return (
             *values,
-            *[value for value, _ in joined],
+            *[column for value, _, width in joined for (column,) in spread([value], width)],
             *self._ages,
-            *[(as_of_ns - since_ns) / step_ns for _, since_ns in joined],
-            *[one.at(as_of_ns, target_ns) for one in self._ahead for target_ns in targets_ns],
+            *[(as_of_ns - since_ns) / step_ns for _, since_ns, width in joined for _ in range(width or 1)],
+            *[value for told, width in ahead for column in spread(told, width) for value in column],
         )
+
+
+def spread(told: list[float], width: int) -> list[list[float]]:
+    """Values as inputs: themselves; or of words, by their place, `width` inputs, of which one is 1 and the others 0.
+
+    >>> spread([7.5], 0), spread([1.0, math.nan], 2)
+    ([[7.5]], [[0.0, nan], [1.0, nan]])
+    """
+    if not width:
+        return [told]
+    return [[float(value == place) if value == value else math.nan for value in told] for place in range(width)]
