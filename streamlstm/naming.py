@@ -117,7 +117,8 @@ def place_problem(text: str) -> str:
     country, dash, subdivision = text.partition("-")
     if country not in known:
         near = [country.upper()] if country.upper() in known else get_close_matches(country.upper(), known, cutoff=0.5)
-        meant = f"; did you mean '{near[0]}{dash}{subdivision}'?" if near else ""
+        part = subdivision.upper() if near and subdivision.upper() in known[near[0]] else ""
+        meant = f"; did you mean '{near[0]}{dash * bool(part)}{part}'?" if near else ""
         return f"need the ISO 3166 code of a country, such as 'DE' or 'DE-BY'{meant}"
     if dash and subdivision not in known[country]:
         return f"need a part of {country}, one of {', '.join(known[country]) or 'none'}"

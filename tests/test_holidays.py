@@ -49,7 +49,8 @@ def test_days_off_are_forecast_better_where_they_are_known():
     ("place", "expected"),
     [
         ("de", "need the ISO 3166 code of a country, such as 'DE' or 'DE-BY'; did you mean 'DE'?"),
-        ("de-BY", "did you mean 'DE-BY'?"),
+        ("de-by", "did you mean 'DE-BY'?"),
+        ("de-Bayern", "did you mean 'DE'?"),
         ("Germany", "need the ISO 3166 code of a country"),
         ("DE-XX", "need a part of DE, one of BB, BE, BW, BY"),
         ("DE-", "need a part of DE, one of"),

@@ -90,7 +90,7 @@ def _word(found: Any) -> str | Unreadable:
     if kind is bool:
         return "true" if found else "false"
     if kind is int or kind is float:
-        return f"{found:g}" if abs(found) < 1e9 else shown(found)
+        return f"{found:.15g}" if abs(found) < 1e15 else shown(found)
     if found is None:
         return ""
     if kind is Unreadable:

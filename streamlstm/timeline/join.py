@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from streamlstm.config import Stream
 from streamlstm.events import Known
 from streamlstm.naming import PLACEHOLDER, as_regex
+from streamlstm.timeline.calendar import DAY_NS
 from streamlstm.timeline.holiday import Holidays
 from streamlstm.timeline.known import Past, Schedule, Vintages
 
@@ -26,7 +27,7 @@ Ahead = Vintages | Schedule | Holidays
 class Joins:
     """What is known of all covariates of one stream. most: of single ones, whatever the topics are.
 
-    civil: event time to civil time, both in ns, for holidays.
+    civil: event time to civil time, both in ns, for holidays and steps of days.
     """
 
     def __init__(self, stream: Stream, most: int, civil: Callable[[int], int] = lambda time_ns: time_ns) -> None:
@@ -35,6 +36,7 @@ class Joins:
         self._keys = [PLACEHOLDER.findall(one.topic) for one in stream.covariates]
         self._name = re.compile(as_regex(stream.name), re.DOTALL)
         self._most = most
+        self._civil = civil
         self._known: dict[tuple[int, tuple[str, ...]], Past | Vintages | Schedule] = {}
         self._users = Counter[tuple[int, tuple[str, ...]]]()  # series that each is joined to
         self._holidays = [Holidays(stream.holidays, civil)] if stream.holidays else []
@@ -55,7 +57,7 @@ class Joins:
         wide = [(one, own.width) for one, own in zip(found, self._covariates, strict=True)]
         past = [(one, width) for one, width in wide if isinstance(one, Past)]
         ahead = [(one, width) for one, width in wide if not isinstance(one, Past)]
-        return Join(self._own, past, [*ahead, *[(one, 0) for one in self._holidays]])
+        return Join(self._own, past, [*ahead, *[(one, 0) for one in self._holidays]], self._civil)
 
     def leave(self, series: str) -> None:
         """A series is closed: what is of it alone is forgotten, or names that come once would fill the memory."""
@@ -90,10 +92,17 @@ class Join:
     Beside each stands over how many inputs its words are spread; 0 of a number.
     """
 
-    def __init__(self, own: int, past: Sequence[tuple[Past, int]], ahead: Sequence[tuple[Ahead, int]]) -> None:
+    def __init__(
+        self,
+        own: int,
+        past: Sequence[tuple[Past, int]],
+        ahead: Sequence[tuple[Ahead, int]],
+        civil: Callable[[int], int],
+    ) -> None:
         self._ages = (0.0,) * own
         self._past = past
         self._ahead = ahead
+        self._civil = civil
 
     def values(
         self, values: tuple[float, ...], origin_ns: int, as_of_ns: int, step_ns: int, leads: Sequence[int]
@@ -101,7 +110,7 @@ class Join:
         """The target; C covariates, the observation's own first; their C ages in steps; and for each that is known
         ahead its values for the times of all leads. An unknown value is NaN, and its age zero."""
         joined = [(*one.at(as_of_ns), width) for one, width in self._past]
-        targets_ns = [origin_ns + lead * step_ns for lead in leads]
+        targets_ns = [self._target_ns(origin_ns, lead * step_ns, step_ns) for lead in leads]
         ahead = [([one.at(as_of_ns, target_ns) for target_ns in targets_ns], width) for one, width in self._ahead]
         return (
             *values,
@@ -110,6 +119,13 @@ class Join:
             *[(as_of_ns - since_ns) / step_ns for _, since_ns, width in joined for _ in range(width or 1)],
             *[value for told, width in ahead for column in spread(told, width) for value in column],
         )
+
+    def _target_ns(self, origin_ns: int, ahead_ns: int, step_ns: int) -> int:
+        """When what is forecast is: of days, the same time on the wall, although not all days are of one length."""
+        if step_ns % DAY_NS:
+            return origin_ns + ahead_ns
+        turned_ns = self._civil(origin_ns + ahead_ns) - self._civil(origin_ns) - ahead_ns
+        return origin_ns + ahead_ns - turned_ns
 
 
 def spread(told: list[float], width: int) -> list[list[float]]:

@@ -48,3 +48,14 @@ def test_each_lead_is_told_of_the_day_that_it_is_for():
     assert joins.join("s").values((7.0,), eve, eve, hour, stream.leads) == (7.0, 0.0, 1.0, 1.0)
     assert joins.join("s").values((7.0,), eve + 36 * hour, eve, hour, stream.leads) == (7.0, 1.0, 0.0, 0.0)
     assert stream.ahead == 1
+
+
+@pytest.mark.parametrize(("lead", "is_holiday"), [(11, 0.0), (12, 1.0), (13, 0.0)])
+def test_of_days_each_lead_is_its_civil_day_also_across_a_change_of_the_clocks(lead, is_holiday):
+    stream = Stream(name="s", topic="s", holidays="DE-BY", timezone="Europe/Berlin", leads=(lead,))
+    civil, day = CivilTime("Europe/Berlin"), 86_400_000_000_000
+    midnight = (
+        int(datetime(2024, 10, 19, 22, tzinfo=UTC).timestamp()) * 10**9
+    )  # the 20th; the clocks go back a week later
+    joins = Joins(stream, 1, lambda time_ns: civil.of(time_ns)[0])
+    assert joins.join("s").values((7.0,), midnight, midnight + day, day, (lead,)) == (7.0, is_holiday)
