@@ -45,7 +45,7 @@ PAGES: dict[str, tuple[Callable[[int, int], Any], str]] = {
     ),
     "power": (
         lambda n, _: 400 + 40 * (n % 9),
-        "number in W within 0 to 30000; mean of each step of 15min; holidays of DE-BY known ahead",
+        "number in W within 0 to 30000; mean of each step of 15min",
     ),
     "resolutions": (
         lambda n, _: 400 + 40 * (n % 9),

@@ -298,13 +298,13 @@ def test_a_record_gives_the_steps_that_the_live_messages_gave(steps, received_ns
 def test_the_page_of_configuration_does_what_it_says(steps):
     config = load(PAGE, {})
     heating, weather = config.streams
-    assert (heating.inputs, heating.ahead, weather.inputs) == (3, 3, 0)
+    assert (heating.inputs, heating.ahead, weather.inputs) == (3, 4, 0)
     decoder = Decoder(config.streams, config.mqtt.base, config.limits.payload)
     own = Engine(config.streams, seed=config.seed, max_series=config.limits.max_series)
     day = "2026-12-24T"
     messages = [
-        ("holidays", '{"day": "2026-12-25", "off": true}'),
-        ("holidays", '{"day": "2026-12-28", "off": false}'),
+        ("school/closed", '{"day": "2026-12-25", "off": true}'),
+        ("school/closed", '{"day": "2026-12-28", "off": false}'),
         ("tariff", f'{{"from": ["{day}00:00", "{day}18:00", "{day}19:00"], "price": [0.3, 0.4, null]}}'),
         ("houses/mill/window", "open"),
         ("weather/outside", f'{{"temp": 4.0, "measured": "{day}11:30:00+01:00"}}'),
@@ -327,7 +327,8 @@ def test_the_page_of_configuration_does_what_it_says(steps):
     assert values[3:6] == [0.0, 0.5, pytest.approx(61 / 60)]  # hours before twelve
     assert values[6:9] == [12.0, 17.0, 35.0]  # the temperature at 12:00, at 17:00 and tomorrow at 11:00
     assert values[9:11] == [0.3, 0.3] and isnan(values[11])
-    assert isnan(values[12]) and isnan(values[13]) and values[14] == 1.0  # tomorrow is a holiday
+    assert isnan(values[12]) and isnan(values[13]) and values[14] == 1.0  # tomorrow the school is closed
+    assert values[15:] == [0.0, 0.0, 1.0]  # tomorrow is a holiday
     report = own.report()
     assert (report.gathered, report.joined, report.discarded) == (3, 6, {Reason.MALFORMED: 1})
     assert report.learned == 2  # of the weather itself

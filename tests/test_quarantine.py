@@ -55,8 +55,8 @@ def test_a_stuck_sensor_is_noticed_and_not_learned_until_it_has_stood_for_very_l
     values = wave()
     values[700:800] = values[700]
     found, events, own = run(values)
-    assert events == [(True, 711), (False, 800)]
-    assert {f.state for f in found[711:800]} == {State.QUARANTINED}
-    assert own.report().quarantined == 89
+    assert events == [(True, 707), (False, 800)]
+    assert {f.state for f in found[707:800]} == {State.QUARANTINED}
+    assert own.report().quarantined == 93
     # it goes on forecasting the wave that it knows, not the value that the sensor is stuck at
     assert error(found, wave(), 720, 798) < 0.5 * float(np.mean(np.abs(values[700] - wave()[720:798])))
