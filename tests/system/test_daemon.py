@@ -214,6 +214,24 @@ def test_a_series_that_falls_silent_goes_offline_and_comes_back(tmp_path):
         until(lambda: client.payloads("streamlstm/plain/availability") == [b"online", b"offline", b"online"])
 
 
+def test_a_series_that_has_ended_leaves_nothing_with_the_broker_and_may_begin_again(tmp_path):
+    mortal = PLAIN | {"gap": "2s", "step": "1s", "ttl": "5s"}
+    with Mosquitto(tmp_path) as server, Client(server.url) as sensor, running(config(server.url, mortal)) as daemon:
+        for n in range(3):
+            sensor.send("in/plain", str(n))
+            until(lambda n=n: total(daemon) == n + 1)
+        with Client(server.url, "streamlstm/plain/+") as early:
+            until(lambda: early.payloads("streamlstm/plain/availability") == [b"online"])
+        until(lambda: daemon.status().report.series == (), 20.0)
+        assert daemon.status().report.closed == 1
+        with Client(server.url, "streamlstm/plain/+", "streamlstm/bridge/state") as late:
+            until(lambda: late.payloads("streamlstm/bridge/state") == [b"online"])
+            assert [topic for topic, payload, _ in late.seen if topic.startswith("streamlstm/plain/") and payload] == []
+            sensor.send("in/plain", "7")
+            until(lambda: late.payloads("streamlstm/plain/availability") == [b"online"])
+        until(lambda: daemon.status().report.closed == 0)
+
+
 def test_what_the_broker_kept_is_not_learned_unless_told_to(tmp_path):
     with Mosquitto(tmp_path) as server, Client(server.url) as sensor:
         sensor.send("in/plain", "1", retain=True).wait_for_publish(10)
