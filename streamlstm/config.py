@@ -33,7 +33,7 @@ from streamlstm.conflicts import (
 from streamlstm.kinds import LIMITS, type_problems
 from streamlstm.naming import VALUE, key_path, name_problems, place_problem, topic_problems
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
-from streamlstm.resolutions import gathered, resolution_problems
+from streamlstm.resolutions import gathered, resolution_problems, resolved
 from streamlstm.sections import Duration, Http, Mqtt, Positive, Section
 from streamlstm.sources import FILES, files, overlaid, parsed
 from streamlstm.units import SIZE, SIZES, UNITS_NS, lead, size_bytes
@@ -364,8 +364,8 @@ class Config(Section):
 
     @property
     def resolved(self) -> tuple[Stream, ...]:
-        """All streams, and after each what is forecast of it at coarser resolutions."""
-        return tuple(one for stream in self.streams for one in (stream, *stream.coarser))
+        """See `resolutions.resolved`."""
+        return resolved(self.streams)
 
 
 def load(path: Path, env: Mapping[str, str]) -> Config:

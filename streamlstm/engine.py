@@ -59,6 +59,7 @@ class Engine:
         closed_bytes: int = 2**28,
     ) -> None:
         self._opening = Opening(streams, max_series)
+        self._agrees = any(stream.resolutions for stream in streams)
         self._groups = {stream.name for stream in streams if stream.group}
         self._seed = seed
         self._max_series = max_series
@@ -347,7 +348,8 @@ class Engine:
             tails = rows[:, learner.columns["tail"]].tolist()
             for (place, item), step, row, tail in zip(batch, steps, rows, tails, strict=True):
                 said[place] = self._said(item, step, learner.frame, row, tail)
-        agree_all((item.member, said[place]) for place, item in enumerate(items) if isinstance(item, Ready))
+        if self._agrees:
+            agree_all((item.member, said[place]) for place, item in enumerate(items) if isinstance(item, Ready))
         out: list[Output] = []
         for place, item in enumerate(items):
             if isinstance(item, Ready):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from streamlstm.config import Stream
 from streamlstm.member import Member
 from streamlstm.model.zone import CivilTime
-from streamlstm.resolutions import SUMS
+from streamlstm.resolutions import SUMS, resolved
 from streamlstm.timeline.coarser import Coarser
 from streamlstm.timeline.grid import Grid
 from streamlstm.timeline.join import Join, Joins
@@ -21,7 +21,7 @@ class Opening:
     """All streams, coarser resolutions among them, and what the series of each have in common."""
 
     def __init__(self, streams: Sequence[Stream], max_series: int) -> None:
-        streams = [*streams, *[coarser for stream in streams for coarser in stream.coarser]]
+        streams = resolved(streams)
         self.streams = {stream.name: stream for stream in streams}
         self.civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
         self.joins = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,11 @@ SUMS = ("sum", "count")
 def step_text(step_ns: int) -> str:
     """A step as it stands in the names of what is forecast at it: 1h, 1d."""
     return Unit(DURATION, UNITS_NS).text(step_ns).strip("'")
+
+
+def resolved(streams: Iterable[Stream]) -> tuple[Stream, ...]:
+    """All streams, and after each what is forecast of it at coarser resolutions."""
+    return tuple(one for stream in streams for one in (stream, *stream.coarser))
 
 
 def gathered(stream: Stream, at: Resolution) -> Stream:

@@ -4,6 +4,8 @@ Each distinct set of sizes takes half a minute to a minute to compile, into a ca
 that compile the same are together, and what many need is compiled while the other process has no need of it: real
 servers first, which wait more than they compute, and kernels by themselves. The servers' tests are all in one process.
 None of this decides whether a test passes: `pytest -n 0` runs them one after another.
+
+And what tests of many rooms ask of a configuration: `given_text` loads one, `problems` says why it is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from streamlstm.config import ConfigError, load
 
 # In the order in which the processes take them; what is not here is a group of its own, by file, behind these.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -56,3 +60,28 @@ def _place(nodeid: str) -> tuple[int, int, str]:
             if file.startswith(start):
                 return at, within, name
     return len(GROUPS), 0, file
+
+
+@pytest.fixture
+def given_text(tmp_path):
+    """Load a text as if it were a file."""
+
+    def loaded(text, env=None):
+        file = tmp_path / "c.toml"
+        file.write_text(text, encoding="utf-8")
+        return load(file, env or {})
+
+    return loaded
+
+
+@pytest.fixture
+def problems(given_text):
+    """What is said of a text that cannot be used."""
+
+    def refused(text, env=None):
+        with pytest.raises(ConfigError) as caught:
+            given_text(text, env)
+        assert str(caught.value) == "\n".join(caught.value.problems)
+        return caught.value.problems
+
+    return refused

@@ -27,31 +27,6 @@ topic = "house/power"
 """
 
 
-@pytest.fixture
-def given_text(tmp_path):
-    """Load a text as if it were a file."""
-
-    def loaded(text, env=None):
-        file = tmp_path / "c.toml"
-        file.write_text(text, encoding="utf-8")
-        return load(file, env or {})
-
-    return loaded
-
-
-@pytest.fixture
-def problems(given_text):
-    """What is said of a text that cannot be used."""
-
-    def refused(text, env=None):
-        with pytest.raises(ConfigError) as caught:
-            given_text(text, env)
-        assert str(caught.value) == "\n".join(caught.value.problems)
-        return caught.value.problems
-
-    return refused
-
-
 def stream(**settings):
     lines = {"name": "'power'", "topic": "'house/power'"} | settings
     return "[mqtt]\nurl = 'embedded'\n[[streams]]\n" + "\n".join(f"{name} = {text}" for name, text in lines.items())

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from holidays import country_holidays
 
-from streamlstm.config import ConfigError, load
 from streamlstm.engine import Engine
 from streamlstm.events import Observation
 from tests.observed import HOUR_NS, forecasts
@@ -57,11 +56,7 @@ def test_days_off_are_forecast_better_where_they_are_known():
         ("", "need the ISO 3166 code of a country"),
     ],
 )
-def test_a_place_without_holidays_is_refused_with_what_is_needed(tmp_path, place, expected):
-    file = tmp_path / "c.toml"
-    file.write_text(f'[mqtt]\nurl = "mqtt://b"\n[[streams]]\nname = "s"\ntopic = "s"\nholidays = "{place}"\n')
-    with pytest.raises(ConfigError) as refused:
-        load(file, {})
-    (problem,) = refused.value.problems
+def test_a_place_without_holidays_is_refused_with_what_is_needed(problems, place, expected):
+    (problem,) = problems(f'[mqtt]\nurl = "mqtt://b"\n[[streams]]\nname = "s"\ntopic = "s"\nholidays = "{place}"\n')
     assert problem.startswith(f"streams.s.holidays = '{place}': ")
     assert expected in problem
