@@ -1,0 +1,57 @@
+"""`python -m tests.faults [NAME ...] --cycles N --seconds S --seed K`: run harnesses, print what each found."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.outcome import Budget, Harness, Outcome
+
+# name of a module in this folder that has `run(budget) -> Outcome`, and what one cycle of it is
+HARNESSES: dict[str, str] = {}
+
+
+def harness(name: str) -> Harness:
+    run: Harness = importlib.import_module(f"tests.faults.{name}").run
+    return run
+
+
+def main() -> int:
+    text = "; ".join(f"{name}: {what}" for name, what in HARNESSES.items())
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__, epilog=text)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(HARNESSES)}; none: all")
+    parser.add_argument("--cycles", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each harness, at most")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in HARNESSES]:
+        parser.error(f"no harness {', '.join(unknown)}; need one of {', '.join(HARNESSES)}")
+    return max([0, *[_told(name, given) for name in given.names or HARNESSES]])
+
+
+def _told(name: str, given: argparse.Namespace) -> int:
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f"faults-{name}-") as folder:
+        outcome: Outcome = harness(name)(Budget(given.cycles, given.seconds, given.seed, Path(folder)))
+    said = {
+        "harness": name,
+        "seed": given.seed,
+        "passed": outcome.passed,
+        "cycles": outcome.cycles,
+        "progress": outcome.progress,
+        "seconds": round(time.monotonic() - began_s, 1),
+        **outcome.figures,
+    }
+    print(json.dumps(said, ensure_ascii=False), flush=True)
+    for problem in outcome.problems:
+        print(f"  {problem}", file=sys.stderr, flush=True)
+    return 0 if outcome.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
