@@ -34,7 +34,7 @@ from streamlstm.kinds import LIMITS, type_problems
 from streamlstm.naming import VALUE, key_path, name_problems, place_problem, topic_problems
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
 from streamlstm.resolutions import gathered, resolution_problems, resolved
-from streamlstm.sections import Duration, Http, Mqtt, Positive, Section
+from streamlstm.sections import Duration, Http, Mqtt, Positive, Section, State
 from streamlstm.sources import FILES, files, overlaid, parsed
 from streamlstm.units import SIZE, SIZES, UNITS_NS, lead, size_bytes
 from streamlstm.units import duration_ns as duration_ns
@@ -353,6 +353,7 @@ class Config(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**63, description="of every series' first weights")] = 1
     mqtt: Mqtt
+    state: State = State()
     http: Http = Http()
     limits: Limits = Limits()
     streams: Annotated[tuple[Stream, ...], Field(min_length=1)]

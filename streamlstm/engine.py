@@ -7,7 +7,7 @@ Read `Engine.feed` first: it is the whole way of an observation. What happens in
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from streamlstm.agreement import agree_all
@@ -15,7 +15,7 @@ from streamlstm.config import Stream
 from streamlstm.events import (
     BEGINNING,
     Changed,
-    Closed,
+    Close,
     Discarded,
     Event,
     Floats,
@@ -25,23 +25,21 @@ from streamlstm.events import (
     Kind,
     Known,
     Observation,
-    Opened,
     Output,
     Reason,
     State,
     Tick,
 )
 from streamlstm.happenings import events
+from streamlstm.living import Commons, Counts, Family, Standing, packed, unpacked
 from streamlstm.member import Member, Ready, Report, Totals
-from streamlstm.model.arena import Layout, birth
+from streamlstm.model.arena import Layout
 from streamlstm.model.batch import Learner, Step
 from streamlstm.model.state import STATES
-from streamlstm.opening import Opening
-from streamlstm.shelf import Kept, Shelf, unpacked
+from streamlstm.roster import Roster
+from streamlstm.shelf import Kept
 from streamlstm.timeline.gaps import bridge, bridge_event
-from streamlstm.timeline.pace import Rhythm
 
-CLOSINGS = 8  # series a tick, of up to 55 ms each: readings should not wait for them
 DARK = 3  # steps without a value, from which on a gap is told, and forecast through by the clock
 MOST = 1e30  # a value beyond it cannot be computed with
 
@@ -58,16 +56,12 @@ class Engine:
         memory_bytes: int = 2**62,
         closed_bytes: int = 2**28,
     ) -> None:
-        self._opening = Opening(streams, max_series)
+        self._roster = Roster(
+            streams, seed=seed, max_series=max_series, memory_bytes=memory_bytes, closed_bytes=closed_bytes
+        )
+        self._opening = self._roster.opening
         self._agrees = any(stream.resolutions for stream in streams)
         self._groups = {stream.name for stream in streams if stream.group}
-        self._seed = seed
-        self._max_series = max_series
-        self._memory_bytes = memory_bytes
-        self._members: dict[str, Member] = {}
-        self._learners: dict[tuple[str, Rhythm], Learner] = {}
-        self._shelf = Shelf(closed_bytes)
-        self._ended = defaultdict[str, Totals](Totals)  # of closed series' rows, by stream
         self._discarded = Counter[Reason]()
         self._learned = 0
         self._gathered = 0
@@ -104,14 +98,25 @@ class Engine:
                     done += self._learn(out)  # before the clock moves
                     out = []
                     self._tick(item.time_ns, out)
-                    if over := [one for one in self._members.values() if one.is_over(item.time_ns)]:
-                        done += self._learn(out)  # the last steps that the clock has ended
-                        out = []
-                        self._close(over[:CLOSINGS], out)
+                case Close():
+                    done += self._learn(out)  # the last steps that the clock has ended
+                    out = []
+                    out += self._roster.close(item)
         return done + self._learn(out)
 
+    def admit(self, inputs: Iterable[Input]) -> list[Input]:
+        """What may be fed: observations of new series for which there is no room are discarded instead.
+
+        `feed` does the same. A host with a journal asks first: what the journal holds is never refused.
+        """
+        return self._roster.admit(inputs)
+
+    def over(self, now_ns: int) -> list[Close]:
+        """What is to end by the clock, or for want of memory: to be fed, once it is journaled. A few at a time."""
+        return self._roster.over(now_ns)
+
     def report(self) -> Report:
-        members = self._members.values()
+        members = self._roster.members.values()
         return Report(
             learned=self._learned,
             gathered=self._gathered,
@@ -121,36 +126,103 @@ class Engine:
             held=sum(member.order.held + len(member.early) for member in members),
             discarded=dict(self._discarded),
             series=tuple(member.report() for member in members),
-            memory_bytes=self._used_bytes(),
-            closed=len(self._shelf.kept),
-            closed_bytes=self._shelf.bytes,
-            ended=dict(self._ended),
+            memory_bytes=self._roster.used_bytes,
+            closed=self._roster.shelf.series,
+            closed_bytes=self._roster.shelf.bytes,
+            ended=dict(self._roster.ended),
         )
+
+    def series(self) -> list[str]:
+        """Names of all that can be exported: the open ones, in the order in which they were opened, and the closed."""
+        return [*[one.series for one in self._roster.members.values() if one.gathers is None], *self._roster.shelf.kept]
+
+    def together(self, series: str) -> list[str]:
+        """What must be saved with a series: those that have inherited from it, lest it be newer than they are."""
+        return self._roster.heirs(series)
+
+    def limit(self, is_limited: bool) -> None:
+        """Whether there are limits. None while a journal is fed that holds only what was admitted."""
+        self._roster.is_limited = is_limited
+        self._roster.in_order()
+
+    def takes(self, item: Input) -> bool:
+        """Whether an input is one of this configuration's streams."""
+        if not isinstance(item, Observation | Known):
+            return True
+        stream = self._opening.streams.get(item.stream)
+        if isinstance(item, Known):
+            return stream is not None and 0 <= item.covariate < len(stream.covariates)
+        return stream is not None and len(item.values) == max(1, len(stream.value))
+
+    def enter(self, series: str, stream: str) -> None:
+        """What is known of a series' covariates is kept from now on, though the series itself is not here yet."""
+        self._opening.enter(series, self._opening.streams[stream])
+
+    def leave(self, series: str, stream: str) -> None:
+        """It is not kept any more."""
+        self._opening.leave(series, self._opening.streams[stream])
+
+    def export(self, series: str) -> tuple[Standing, bytes]:
+        """All that a series is. The same state, the same bytes."""
+        if series in self._roster.members:
+            return Standing.OPEN, packed(self._roster.family(series))
+        kept = self._roster.shelf.kept.get(series)
+        return (Standing.CLOSED, packed(kept)) if kept else (Standing.GONE, b"")
+
+    def restore(self, series: str, standing: Standing, state: bytes) -> None:
+        """Let an exported series go on here. ValueError, and no change, where it does not fit this configuration."""
+        if standing is Standing.OPEN:
+            self._roster.settle(unpacked(Family, state))
+        elif standing is Standing.CLOSED:
+            self._roster.shelf.put(series, unpacked(Kept, state))
+
+    def commons(self) -> dict[str, bytes]:
+        """What the series of a stream have in common, where they have covariates."""
+        return {stream: packed(commons) for stream, commons in self._roster.commons().items()}
+
+    def restore_commons(self, stream: str, state: bytes) -> tuple[str, ...]:
+        """Know it again; returns which series were open. ValueError where the configuration is another."""
+        commons: Commons = unpacked(Commons, state)
+        if stream in self._opening.joins:
+            self._opening.joins[stream].restore(commons.joined, commons.opened)
+        return commons.opened
+
+    def counts(self) -> bytes:
+        """All that was ever counted."""
+        discarded = {reason.value: count for reason, count in sorted(self._discarded.items())}
+        ended = {stream: tuple(totals) for stream, totals in sorted(self._roster.ended.items())}
+        counted = (self._learned, self._gathered, self._joined, self._missing, self._quarantined)
+        return packed(Counts(*counted, discarded, ended))
+
+    def restore_counts(self, state: bytes) -> None:
+        """Go on counting from there."""
+        known: Counts = unpacked(Counts, state)
+        self._learned, self._gathered, self._joined, self._missing, self._quarantined = known[:5]
+        self._discarded = Counter({Reason(reason): count for reason, count in known.discarded.items()})
+        self._roster.ended.clear()
+        self._roster.ended.update({stream: Totals(*totals) for stream, totals in known.ended.items()})
 
     def learner(self, series: str) -> tuple[Learner, int] | None:
         """The rows that hold a series' state and its slot there; None before its step is known."""
-        member = self._members.get(series)
+        member = self._roster.members.get(series)
         return (member.learner, member.slot) if member and member.learner else None
 
     def _is_new(self, obs: Observation) -> bool:
         """Whether it is of a series without a row, in a stream of alike ones."""
-        member = self._members.get(obs.series)
+        member = self._roster.members.get(obs.series)
         return obs.stream in self._groups and (member is None or member.learner is None)
 
     def _observe(self, obs: Observation, out: list[Output | Ready]) -> None:
         if not _computable(obs.values):
             out.append(Discarded(obs.series, obs.time_ns, Reason.NOT_FINITE, f"a value beyond ±{MOST:g}"))
             return
-        member = self._members.get(obs.series)
+        member = self._roster.members.get(obs.series)
         if member is None:
-            stream = self._opening.streams[obs.stream]
-            if len(self._members) + len(stream.resolutions) >= self._max_series:
-                out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT))
+            if why := self._roster.refusal(obs):
+                out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, why))
                 return
-            member = self._opening.member(obs.series, stream)
-            if not self._open(member, out):
-                out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, "limits.memory is used up"))
-                return
+            out += self._roster.open(obs)
+            member = self._roster.members[obs.series]
         if obs.received_ns > member.heard_ns:
             for one in (member, *member.coarser):
                 one.heard_ns = obs.received_ns
@@ -168,7 +240,7 @@ class Engine:
 
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
-        for member in self._members.values():
+        for member in self._roster.members.values():
             if member.order.held:
                 self._in_order(member, member.order.expire(now_ns), out)
             if member.steps:
@@ -248,7 +320,7 @@ class Engine:
         rhythm = member.pace.feed(obs.time_ns)
         if rhythm is None:
             return
-        if self._give_row(member, rhythm):
+        if self._roster.give_row(member, rhythm):
             out += [self._ready(member, early) for early in member.early]
         else:
             detail = "limits.memory is used up"
@@ -263,74 +335,6 @@ class Engine:
         layout = member.learner.layout
         as_of_ns = member.steps.grid.end_of(obs.time_ns) if member.steps else obs.time_ns
         return Ready(member, obs, member.join.values(obs.values, obs.time_ns, as_of_ns, layout.step_ns, layout.leads))
-
-    def _give_row(self, member: Member, rhythm: Rhythm) -> bool:
-        key = (member.stream.name, rhythm)
-        learner = self._learners.get(key)
-        if learner is None:
-            learner = Learner(member.stream, Layout.of(member.stream, rhythm.step_ns, rhythm.regular))
-        births = [birth(self._seed, name) for name in _rows_of(member.series, learner.rows_a_series)]
-        if self._used_bytes() + len(births) * learner.layout.row_bytes > self._memory_bytes:
-            return False
-        self._learners[key] = learner
-        member.learner, member.slot = learner, learner.add(births, in_group=member.stream.group)
-        return True
-
-    def _open(self, member: Member, out: list[Output | Ready]) -> bool:
-        """Give a series its place, with what it had learned if it was closed; False where there is no memory for that.
-
-        Its coarser ones then begin without a row, as any series for which there is no memory.
-        """
-        family = (member, *member.coarser)
-        for one in family:
-            kept = self._shelf.take(one.series)
-            if kept and not self._resume(one, kept) and one is member:
-                for begun in family:
-                    self._opening.forget(begun)
-                return False
-        for one in family:
-            self._members[one.series] = one
-            out.append(Opened(one.series, one.stream.name))
-        return True
-
-    def _close(self, members: Sequence[Member], out: list[Output | Ready]) -> None:
-        """Free the places of series that were silent for too long, and keep what they have learned."""
-        for member in [one for finest in members for one in (finest, *finest.coarser)]:
-            for early in member.early:
-                out.append(Discarded(early.series, early.time_ns, Reason.CLOSED))
-            if kept := member.kept():
-                self._shelf.put(member.series, kept)
-            if member.learner:
-                self._ended[member.stream.name] += member.totals()
-                member.learner.remove(member.slot)
-                if not member.learner.rows.held and member.pace.rhythm:  # names that come once differ in steps
-                    del self._learners[member.stream.name, member.pace.rhythm]
-            self._opening.forget(member)
-            del self._members[member.series]
-            out.append(Closed(member.series, member.stream.name))
-
-    def _resume(self, member: Member, kept: Kept) -> bool:
-        """Let a series go on with what it knew; anew where that does not fit. False, and still kept: no memory."""
-        stream = member.stream
-        key = (stream.name, Rhythm(kept.step_ns, kept.regular))
-        learner = self._learners.get(key) or Learner(stream, Layout.of(stream, kept.step_ns, kept.regular))
-        size = learner.layout.row_bytes
-        if kept.stream != stream.name:
-            return True
-        if self._used_bytes() + learner.rows_a_series * size > self._memory_bytes:
-            self._shelf.put(member.series, kept)
-            return False
-        try:
-            slot = learner.resume(unpacked(kept.rows, size))
-        except ValueError:
-            return True
-        self._learners[key] = learner
-        member.resume(kept, learner, slot)
-        self._ended[stream.name] -= member.totals()
-        return True
-
-    def _used_bytes(self) -> int:
-        return sum(learner.rows.held * learner.layout.row_bytes for learner in self._learners.values())
 
     def _learn(self, items: Sequence[Output | Ready]) -> list[Output]:
         """Learn what is ready, one call a learner, and put what is said where its observation stood."""
@@ -415,8 +419,3 @@ def _computable(values: tuple[float, ...]) -> bool:
         if not (-MOST <= value <= MOST or value != value):
             return False
     return True
-
-
-def _rows_of(series: str, rows: int) -> list[str]:
-    """What the rows of a series are called: the first as the series itself."""
-    return [series, *[f"{series}/{row}" for row in range(1, rows)]]

@@ -101,6 +101,13 @@ class Tick(NamedTuple):
     time_ns: int
 
 
+class Close(NamedTuple):
+    """End a series: what it has learned is kept until it is heard again."""
+
+    series: str
+    forget: bool = False  # or not kept; of a closed series, what was kept
+
+
 class Opened(NamedTuple):
     """A series was seen for the first time."""
 
@@ -109,7 +116,7 @@ class Opened(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A series was not heard for as long as its stream's ttl, and its place is free."""
+    """A series has ended, and its place is free."""
 
     series: str
     stream: str
@@ -261,5 +268,5 @@ class Event(NamedTuple):
     strength: float  # of an anomaly: its digits of surprise over the limit at which it is told; NaN otherwise
 
 
-Input = Observation | Known | Discarded | Tick
+Input = Observation | Known | Discarded | Tick | Close
 Output = Forecast | Discarded | Opened | Closed | Changed | Event

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from streamlstm.config import Stream
 from streamlstm.events import BEGINNING, Forecast, Observation, Reason, State
+from streamlstm.living import Living, Said
 from streamlstm.model.batch import Learner
 from streamlstm.shelf import Kept, packed
 from streamlstm.timeline.coarser import Coarser
@@ -87,6 +90,8 @@ class Member:
     dark: bool = False  # while these are so many that it was told
     guessed: int = 0  # steps after the last observation that were forecast from without one
     heard_ns: int = 0  # when the host last heard of it
+    opened: int = 0  # position of the observation that it began with
+    refused: bool = False  # there is no memory for its row
     state: State = State.WARMING
     last: Forecast | None = None
 
@@ -114,8 +119,10 @@ class Member:
             released_ns=self.order.released_ns,
             over_ns=self.steps.over_ns if self.steps else BEGINNING,
             position=int(self.learner.rows.record(self.slot)["position"]),
+            heard_ns=self.heard_ns,
             meter=self.meter.export() if self.meter else b"",
             rows=packed(self.learner.export(self.slot)),
+            coarser=tuple((one.series, kept) for one in self.coarser if (kept := one.kept())),
         )
 
     def resume(self, kept: Kept, learner: Learner, slot: int) -> None:
@@ -128,6 +135,59 @@ class Member:
         self.order.released_ns = self.order.newest_ns = kept.released_ns
         self.last_ns, self.seen_ns, self.unseen, self.dark = kept.last_ns, kept.seen_ns, kept.unseen, kept.dark
         self.learner, self.slot, self.state = learner, slot, State.STALE
+
+    def export(self) -> Living:
+        """All that it is."""
+        last = self.last
+        return Living(
+            series=self.series,
+            stream=self.stream.name,
+            order=self.order.export(),
+            pace=self.pace.export(),
+            steps=self.steps.export() if self.steps else None,
+            meter=self.meter.export() if self.meter else b"",
+            gathers=self.gathers.export() if self.gathers else None,
+            early=tuple(self.early),
+            last_ns=self.last_ns,
+            seen_ns=self.seen_ns,
+            unseen=self.unseen,
+            dark=self.dark,
+            guessed=self.guessed,
+            heard_ns=self.heard_ns,
+            state=self.state,
+            refused=self.refused,
+            said=Said(last.obs, last.numbers.tobytes(), last.state) if last else None,
+            rows=tuple(self.learner.export(self.slot)) if self.learner else (),
+        )
+
+    def restore(self, known: Living) -> None:
+        """Be what an exported one was, but for its rows. ValueError where it was of another kind."""
+        parts = ((self.steps, known.steps), (self.gathers, known.gathers), (self.meter, known.meter))
+        if any(bool(own) != bool(other) for own, other in parts):
+            raise ValueError("its readings were taken another way")
+        self.order.restore(known.order)
+        self.pace.restore(known.pace)
+        if self.steps and known.steps:
+            self.steps.restore(known.steps)
+        if self.meter:
+            self.meter.restore(known.meter)
+        if self.gathers and known.gathers:
+            self.gathers.restore(known.gathers)
+        self.early = list(known.early)
+        self.last_ns, self.seen_ns, self.unseen, self.dark = known.last_ns, known.seen_ns, known.unseen, known.dark
+        self.guessed, self.heard_ns, self.refused, self.state = (
+            known.guessed,
+            known.heard_ns,
+            known.refused,
+            known.state,
+        )
+
+    def live(self, known: Living, learner: Learner, slot: int) -> None:
+        """Go on with rows that are in the slot already."""
+        self.learner, self.slot = learner, slot
+        if known.said:
+            numbers = np.frombuffer(known.said.numbers).copy()
+            self.last = Forecast(known.said.obs, learner.frame, numbers, known.said.state)
 
     def totals(self) -> Totals:
         assert self.learner is not None, "asked of a series with a row"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from streamlstm.config import Stream
+from streamlstm.events import SECOND_NS
 from streamlstm.member import Member
+from streamlstm.model.arena import row_bytes
 from streamlstm.model.zone import CivilTime
 from streamlstm.resolutions import SUMS, resolved
 from streamlstm.timeline.coarser import Coarser
@@ -16,6 +18,8 @@ from streamlstm.timeline.order import Reorder
 from streamlstm.timeline.pace import Pace
 from streamlstm.timeline.steps import Steps
 
+USUAL_NS = 300 * SECOND_NS  # a step that is not known yet is taken as this
+
 
 class Opening:
     """All streams, coarser resolutions among them, and what the series of each have in common."""
@@ -23,6 +27,7 @@ class Opening:
     def __init__(self, streams: Sequence[Stream], max_series: int) -> None:
         streams = resolved(streams)
         self.streams = {stream.name: stream for stream in streams}
+        self._sizes: dict[tuple[str, int], int] = {}
         self.civil = {stream.name: CivilTime(stream.timezone, _horizon_ns(stream)) for stream in streams}
         self.joins = {
             s.name: Joins(s, max_series * len(s.covariates), self._civil_of(s)) for s in streams if s.inputs or s.ahead
@@ -39,10 +44,22 @@ class Opening:
         join = self._join(series, stream)
         return Member(series, stream, Reorder(stream.lateness), pace, steps, meter, join, coarser=coarser)
 
-    def forget(self, member: Member) -> None:
-        """What was kept for a series that is not there any more."""
-        if member.join:
-            self.joins[member.stream.name].leave(member.series)
+    def size(self, stream: Stream, step_ns: int | None) -> int:
+        """How many bytes a series will need. step_ns: its step, if that is known and the stream does not say."""
+        step = stream.step if isinstance(stream.step, int) else step_ns or USUAL_NS
+        if (stream.name, step) not in self._sizes:
+            self._sizes[stream.name, step] = row_bytes(stream, step)
+        return self._sizes[stream.name, step]
+
+    def enter(self, series: str, stream: Stream) -> None:
+        """A series begins: what is known of it is kept while it is there."""
+        if stream.name in self.joins:
+            self.joins[stream.name].enter(series)
+
+    def leave(self, series: str, stream: Stream) -> None:
+        """It is not there any more."""
+        if stream.name in self.joins:
+            self.joins[stream.name].leave(series)
 
     def _coarser(self, series: str, fine: Stream, stream: Stream) -> Member:
         name = series + stream.name.removeprefix(fine.name)

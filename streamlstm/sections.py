@@ -79,6 +79,13 @@ class Mqtt(Section):
         return self
 
 
+class State(Section):
+    """Where what was learned survives the process."""
+
+    directory: Annotated[Path | None, Field(description="a folder of one's own; absent: nothing survives")] = None
+    snapshot: Annotated[Positive, Field(description="how often every series is saved")] = UNITS_NS["h"]
+
+
 class Http(Section):
     """The page, the metrics and the health checks."""
 

@@ -23,8 +23,10 @@ class Kept:
     released_ns: int  # what is not later is late, or a duplicate
     over_ns: int  # the steps before it are over, where readings are gathered
     position: int  # of the last observation learned
+    heard_ns: int  # when the host last heard of it
     meter: bytes  # of a counter, as `Meter.export` has it; else empty
     rows: bytes  # all of its rows one after the other, compressed by `packed`
+    coarser: tuple[tuple[str, Kept], ...] = ()  # of the same series, by name
 
 
 def packed(rows: Sequence[bytes]) -> bytes:
@@ -44,20 +46,37 @@ def unpacked(rows: bytes, size: int) -> list[bytes]:
 
 
 class Shelf:
-    """Closed series by name, the longest closed first; these are dropped first when `most` bytes are exceeded."""
+    """Closed series by name, their coarser ones with them.
+
+    Where `most` bytes are exceeded, the longest silent are to be dropped first.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.bytes = 0
         self.kept: dict[str, Kept] = {}
 
+    @property
+    def series(self) -> int:
+        """How many there are, the coarser ones counted."""
+        return sum(1 + len(kept.coarser) for kept in self.kept.values())
+
     def put(self, series: str, kept: Kept) -> None:
-        """Keep a series that is closed now, if there can be room for it."""
+        """Keep a series that is closed now."""
         self.take(series)
         self.kept[series] = kept
         self.bytes += _size(series, kept)
-        while self.bytes > self.most:
-            self.take(next(iter(self.kept)))
+
+    def overfull(self) -> list[str]:
+        """Which are to be taken off, so that the rest fits. Not done here: a journal must have it first."""
+        over, found = self.bytes - self.most, list[str]()
+        if over > 0:
+            for series, kept in sorted(self.kept.items(), key=lambda item: (item[1].heard_ns, item[0])):
+                if over <= 0:
+                    break
+                found.append(series)
+                over -= _size(series, kept)
+        return found
 
     def take(self, series: str) -> Kept | None:
         """What is kept of a series, which is then kept no more."""
@@ -68,4 +87,5 @@ class Shelf:
 
 
 def _size(series: str, kept: Kept) -> int:
-    return len(kept.rows) + len(kept.meter) + 4 * len(series) + OVERHEAD
+    own = len(kept.rows) + len(kept.meter) + 4 * len(series) + OVERHEAD
+    return own + sum(_size(name, one) for name, one in kept.coarser)

@@ -81,6 +81,9 @@ def _as_toml(text: str) -> Any:
 def files(raw: dict[str, Any], folder: Path) -> list[str]:
     """Start relative paths at the configuration's folder, and see whether the files can be read."""
     problems = []
+    state = raw.get("state")
+    if isinstance(state, dict) and isinstance(state.get("directory"), str):
+        state["directory"] = str(folder / state["directory"])
     mqtt = raw.get("mqtt")
     if not isinstance(mqtt, dict):
         return []

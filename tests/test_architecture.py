@@ -17,7 +17,7 @@ FLOORS = {
     "kinds": 0, "understood": 0, "resolutions": 0, "sections": 0,
     "distribution": 1,
     "timeline": 1,
-    "codec": 2, "model": 2,
+    "codec": 2, "model": 2, "store": 2,
     "engine": 3,
     "daemon": 4, "estimator": 4, "evaluate": 4,
     "cli": 5,
@@ -25,7 +25,8 @@ FLOORS = {
 
 # Files that belong to a room of another name.
 ROOMS = {
-    "member": "engine", "shelf": "engine", "opening": "engine", "happenings": "engine", "agreement": "engine",
+    "member": "engine", "living": "engine", "roster": "engine",
+    "shelf": "engine", "opening": "engine", "happenings": "engine", "agreement": "engine",
     "scores": "evaluate", "rivals": "evaluate", "picture": "evaluate",
     "cli_backtest": "cli", "cli_replay": "cli", "__main__": "cli",
 }  # fmt: skip

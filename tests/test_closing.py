@@ -36,7 +36,15 @@ def lived(own: Engine, *spans: tuple[str, int, int]) -> list[Output]:
     out: list[Output] = []
     for hour in range(max(end for _, _, end in spans)):
         out += own.feed([reading(name, hour) for name, begin, end in spans if begin <= hour < end])
-        out += own.feed([Tick(hour * HOUR_NS + HOUR_NS // 2)])
+        out += ticked(own, hour * HOUR_NS + HOUR_NS // 2)
+    return out
+
+
+def ticked(own: Engine, now_ns: int) -> list[Output]:
+    """As a host does it: what is to end is asked for, and then fed."""
+    out = own.feed([Tick(now_ns)])
+    while ended := own.over(now_ns):
+        out += own.feed(ended)
     return out
 
 
@@ -84,7 +92,7 @@ def test_names_that_come_once_are_closed_or_else_refused(stream, refused):
     own, out = engine(stream, closed_bytes=50_000), []
     most = shelf = 0
     for n in range(300):
-        out += own.feed([reading(f"name{n}", 10 * n), Tick(10 * n * HOUR_NS)])
+        out += own.feed([reading(f"name{n}", 10 * n)]) + ticked(own, 10 * n * HOUR_NS)
         most, shelf = max(most, own.report().memory_bytes), max(shelf, own.report().closed_bytes)
     limits = [one for one in out if isinstance(one, Discarded)]
     assert bool(limits) == bool(refused) and {one.reason for one in limits} <= {Reason.SERIES_LIMIT}
@@ -95,7 +103,7 @@ def test_names_that_come_once_are_closed_or_else_refused(stream, refused):
 
 def test_one_that_waits_for_its_step_is_counted_as_closed():
     own = engine(MORTAL.model_copy(update={"step": "auto"}))
-    out = lived(own, ("a", 0, 3)) + own.feed([Tick(3 * TTL)])
+    out = lived(own, ("a", 0, 3)) + ticked(own, 3 * TTL)
     assert [one.reason for one in out if isinstance(one, Discarded)] == [Reason.CLOSED] * 3
     report = own.report()
     assert report.held == 0 and report.closed == 0 and report.series == ()
@@ -121,7 +129,8 @@ def test_what_is_counted_of_rows_never_falls():
     own, before = engine(), [0, 0, 0, 0]
     for hour in range(420):
         is_live = hour < 60 or 150 <= hour < 240 or hour >= 330
-        own.feed(([reading("a", hour)] if is_live else []) + [Tick(hour * HOUR_NS + HOUR_NS // 2)])
+        own.feed([reading("a", hour)] if is_live else [])
+        ticked(own, hour * HOUR_NS + HOUR_NS // 2)
         now = totals(own) or [0, 0, 0, 0]
         assert all(a <= b for a, b in zip(before, now, strict=True))
         before = now

@@ -29,6 +29,7 @@ class Message(NamedTuple):
     arrival: Arrival
     epoch: int  # the connection it came by: an acknowledgement belongs to that one alone
     mid: int  # 0: nothing to acknowledge (QoS 0)
+    again: bool = False  # whether the broker has sent it before
 
 
 class Inbox:

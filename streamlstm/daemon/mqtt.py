@@ -33,9 +33,8 @@ TAKEN_OVER = 0x8E
 UNCONFIRMED = "the subscriptions are not confirmed yet"
 FOREVER_S = 0xFFFFFFFF  # MQTT 5: the session never expires
 
-Receive = Callable[
-    [str, bytes | bytearray, bool, int, int], None
-]  # topic, payload, is it retained, mid (0: QoS 0), epoch
+# topic, payload, is it retained, mid (0: QoS 0), epoch, was it sent before
+Receive = Callable[[str, bytes | bytearray, bool, int, int, bool], None]
 
 
 class Session:
@@ -290,7 +289,9 @@ class Session:
             topic = message.topic
         except UnicodeDecodeError as error:
             topic = error.object.decode("utf-8", "backslashreplace")
-        self._receive(topic, message.payload, message.retain, message.mid if message.qos else 0, self.epoch)
+        self._receive(
+            topic, message.payload, message.retain, message.mid if message.qos else 0, self.epoch, message.dup
+        )
 
     def _on_publish(self, _client: paho.Client, _user: Any, _mid: int, code: Any, _properties: Any) -> None:
         if code.is_failure:  # MQTT 5 only; 3.1.1 has no word for it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -50,7 +50,7 @@ DAY_NS = 86_400 * 10**9
 HUBER = 0.25  # δ of the cells' loss, in RMS errors of the base: near the median, which the intervals surround
 CELL_BASES = (B_LAST, B_RISE, B_LINEAR)  # of the first cell, the second ...
 INHERITED = ("weights", "average", "first_moment", "second_moment", "coefficients", "covariance")
-CANDIDATES, LEARNED = 32, 1000  # members that may pass on what they have learned, after so many observations
+LEARNED = 1000  # observations, after which a member may pass on what it has learned
 UNSURE = 20.0  # how much less sure of its coefficients a newborn's linear branch is
 # What the mixture believes before it has seen anything: the naive forecasts most; learners have to learn first.
 PRIOR = {"persistence": 5.0, "seasonal": 3.0}
@@ -277,12 +277,17 @@ class Rows:
 
     def add(self, birth: bytes) -> int:
         """A slot with a newborn row; its first weights are drawn from `birth`."""
+        slot = self.place()
+        self._fill(slot, birth)
+        return slot
+
+    def place(self) -> int:
+        """A slot whose row is all zeros."""
         slot = heappop(self.vacant) if self.vacant else self.used
         self.used += slot == self.used
         if slot == len(self.chunks) * self.per_chunk:
             self.reserve()
         self.row(slot)[:] = 0
-        self._fill(slot, birth)
         return slot
 
     @property
@@ -300,13 +305,13 @@ class Rows:
             self.chunks[chunk] = self._chunk()  # zero pages: the memory goes back
             self.views[chunk] = self._views(self.chunks[chunk])
 
-    def donor(self) -> int | None:
-        """Whose weights a newborn should begin with: of the first CANDIDATES, whose mixture trusts its own most.
+    def donor(self, candidates: Iterable[int]) -> int | None:
+        """Whose weights a newborn should begin with: of these slots, whose mixture trusts its own most.
 
         So a member that went mad, or has nothing to learn, is not the one. None before any has learned for long enough.
         """
         best, most = None, 0.0
-        for slot in range(min(self.used, CANDIDATES)):
+        for slot in candidates:
             s = self.record(slot)
             learned = s["mix_weights"][:, E_LINEAR], s["mix_weights"][:, E_CELL : -mix.COMMITTEES]
             trust = float(learned[0].mean() + learned[1].sum(axis=1).mean())

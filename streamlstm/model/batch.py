@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,24 +54,23 @@ class Learner:
         self._seeker = Seeker(layout)
         self._work = zeros(work_dtype(sizes).itemsize).view(work_dtype(sizes))
 
-    def add(self, births: Sequence[bytes], *, in_group: bool) -> int:
+    def add(self, births: Sequence[bytes], donors: Iterable[int] = ()) -> int:
         """Rows for a new series, as many as it takes; returns the slot of the first, which is the series' own.
 
-        in_group: they begin with what those of another series have learned, if there is one.
+        donors: slots of series that it may begin with the learning of.
         """
-        donor = self.rows.donor() if in_group else None
+        donor = self.rows.donor(donors)
         slots = [self.rows.add(birth) for birth in births]
         if donor is not None:
-            begin = donor - donor % self.rows_a_series  # the first row of the series that it is of
             for place, slot in enumerate(slots):
-                self.rows.inherit(slot, begin + place)
+                self.rows.inherit(slot, donor + place)
         return slots[0]
 
     def resume(self, states: Sequence[bytes]) -> int:
         """Rows for a series that goes on with what it knew; returns its slot. ValueError where they do not fit."""
         if len(states) != self.rows_a_series:
             raise ValueError(f"{len(states)} rows of a series: need {self.rows_a_series} for this configuration")
-        slots = [self.rows.add(bytes(16)) for _ in states]
+        slots = [self.rows.place() for _ in states]
         try:
             for slot, state in zip(slots, states, strict=True):
                 self.rows.restore(slot, state)

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from streamlstm.events import BEGINNING, Observation
 from streamlstm.timeline.grid import Grid
+
+
+class Growing(NamedTuple):
+    """What a `Coarser` knows: its open step, and the newest finer one."""
+
+    begin_ns: int
+    known: tuple[float, ...]
+    newest: Observation | None
 
 
 class Coarser:
@@ -38,6 +47,14 @@ class Coarser:
             self._known.append(obs.values[0])
         if self.fine.end_of(obs.time_ns) >= self.grid.end_of(begin_ns):
             yield from self._closed()
+
+    def export(self) -> Growing:
+        """All that it knows."""
+        return Growing(self._begin_ns, tuple(self._known), self._newest)
+
+    def restore(self, known: Growing) -> None:
+        """Know what an exported one knew."""
+        self._begin_ns, self._known, self._newest = known.begin_ns, list(known.known), known.newest
 
     def _closed(self) -> Iterator[Observation]:
         """The open step as an observation; nothing where none is open."""

@@ -12,16 +12,26 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from streamlstm.config import Stream
 from streamlstm.events import Known
 from streamlstm.naming import PLACEHOLDER, as_regex
 from streamlstm.timeline.calendar import DAY_NS
 from streamlstm.timeline.holiday import Holidays
-from streamlstm.timeline.known import Past, Schedule, Vintages
+from streamlstm.timeline.known import Past, PastState, Schedule, ScheduleState, Vintages, VintagesState
 
 Ahead = Vintages | Schedule | Holidays
+Name = tuple[int, tuple[str, ...]]  # which of the stream's covariates, and the values of the placeholders in its topic
+
+
+class Joined(NamedTuple):
+    """What `Joins` know."""
+
+    past: tuple[tuple[Name, PastState], ...]
+    vintages: tuple[tuple[Name, VintagesState], ...]
+    schedules: tuple[tuple[Name, ScheduleState], ...]
 
 
 class Joins:
@@ -37,8 +47,8 @@ class Joins:
         self._name = re.compile(as_regex(stream.name), re.DOTALL)
         self._most = most
         self._civil = civil
-        self._known: dict[tuple[int, tuple[str, ...]], Past | Vintages | Schedule] = {}
-        self._users = Counter[tuple[int, tuple[str, ...]]]()  # series that each is joined to
+        self._known: dict[Name, Past | Vintages | Schedule] = {}
+        self._users = Counter[Name]()  # open series that each is joined to
         self._holidays = [Holidays(stream.holidays, civil)] if stream.holidays else []
 
     def take(self, known: Known) -> bool:
@@ -50,14 +60,19 @@ class Joins:
         return True
 
     def join(self, series: str) -> Join:
-        """What is joined to one series."""
-        names = self._names(series)
-        self._users.update(names)
-        found = [self._of(*name) for name in names]
+        """What is joined to one series, which is or will be `enter`ed."""
+        found = [self._of(*name) for name in self._names(series)]
         wide = [(one, own.width) for one, own in zip(found, self._covariates, strict=True)]
         past = [(one, width) for one, width in wide if isinstance(one, Past)]
         ahead = [(one, width) for one, width in wide if not isinstance(one, Past)]
         return Join(self._own, past, [*ahead, *[(one, 0) for one in self._holidays]], self._civil)
+
+    def enter(self, series: str) -> None:
+        """A series is opened: what is of it is kept until it leaves."""
+        names = self._names(series)
+        self._users.update(names)
+        for name in names:
+            self._of(*name)
 
     def leave(self, series: str) -> None:
         """A series is closed: what is of it alone is forgotten, or names that come once would fill the memory."""
@@ -68,7 +83,30 @@ class Joins:
                 if name[1]:  # what is of all series of the stream stays
                     self._known.pop(name, None)
 
-    def _names(self, series: str) -> list[tuple[int, tuple[str, ...]]]:
+    def export(self) -> Joined:
+        """All that is known, whichever series are open."""
+        known = sorted(self._known.items(), key=lambda item: item[0])
+        return Joined(
+            tuple((name, one.export()) for name, one in known if isinstance(one, Past)),
+            tuple((name, one.export()) for name, one in known if isinstance(one, Vintages)),
+            tuple((name, one.export()) for name, one in known if isinstance(one, Schedule)),
+        )
+
+    def restore(self, known: Joined, opened: Iterable[str]) -> None:
+        """Know what exported ones knew. opened: series. ValueError where it is of other covariates."""
+        for name, state in (*known.past, *known.vintages, *known.schedules):
+            if not 0 <= name[0] < len(self._covariates):
+                raise ValueError(f"covariate {name[0]}: need one of {len(self._covariates)}")
+            one = self._of(*name)
+            match one, state:
+                case (Past(), PastState()) | (Vintages(), VintagesState()) | (Schedule(), ScheduleState()):
+                    one.restore(state)  # type: ignore[arg-type]  # they match
+                case _:
+                    raise ValueError(f"covariate {name[0]} was of another kind")
+        for series in opened:
+            self.enter(series)
+
+    def _names(self, series: str) -> list[Name]:
         """Which covariates are joined to a series."""
         parts = self._name.fullmatch(series)
         assert parts or not any(self._keys), f"{series!r} is no name of this stream"

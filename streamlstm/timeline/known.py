@@ -22,6 +22,25 @@ SCHEDULED = 1_024  # times, of a schedule that is sent one by one, whose value i
 VERSIONS = 8  # and corrections of each
 
 
+class PastState(NamedTuple):
+    """What a `Past` knows."""
+
+    times_ns: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+class VintagesState(NamedTuple):
+    """What `Vintages` know: of each message since when it is known, and its times, values and ends."""
+
+    messages: tuple[tuple[int, tuple[int, ...], tuple[float, ...], tuple[int, ...]], ...]
+
+
+class ScheduleState(NamedTuple):
+    """What a `Schedule` knows: of each time, the last told last, since when which value was known."""
+
+    versions: tuple[tuple[int, tuple[tuple[int, float], ...]], ...]
+
+
 class Past:
     """The newest values of one covariate, each from its own time on. A reading that says "no value" changes nothing."""
 
@@ -41,6 +60,14 @@ class Past:
             self.values.insert(place, value)
             if len(self.times_ns) > VALUES:
                 del self.times_ns[0], self.values[0]
+
+    def export(self) -> PastState:
+        """All that it knows."""
+        return PastState(tuple(self.times_ns), tuple(self.values))
+
+    def restore(self, known: PastState) -> None:
+        """Know what an exported one knew."""
+        self.times_ns, self.values = array("q", known.times_ns), array("d", known.values)
 
     def at(self, as_of_ns: int) -> tuple[float, int]:
         """The value that counts, and since when; NaN where there is none."""
@@ -77,6 +104,18 @@ class Vintages:
         self.kept.insert(place, Vintage(times_ns, values, self._ends_ns(times_ns)))
         while len(self.kept) > 1 and (len(self.kept) > VINTAGES or sum(len(one.values) for one in self.kept) > ENTRIES):
             del self.since_ns[0], self.kept[0]
+
+    def export(self) -> VintagesState:
+        """All that it knows."""
+        kept = zip(self.since_ns, self.kept, strict=True)
+        return VintagesState(
+            tuple((since_ns, tuple(one.begin_ns), tuple(one.values), tuple(one.end_ns)) for since_ns, one in kept)
+        )
+
+    def restore(self, known: VintagesState) -> None:
+        """Know what an exported one knew."""
+        self.since_ns = [message[0] for message in known.messages]
+        self.kept = [Vintage(array("q", b), array("d", v), array("q", e)) for _, b, v, e in known.messages]
 
     def at(self, as_of_ns: int, time_ns: int) -> float:
         """The value for a time, as it was known; NaN where none was."""
@@ -119,6 +158,15 @@ class Schedule:
         if len(self.times_ns) > SCHEDULED:
             oldest_ns = next(iter(self.versions))  # not the earliest: a time far ahead by mistake must go as well
             del self.versions[oldest_ns], self.times_ns[bisect_left(self.times_ns, oldest_ns)]
+
+    def export(self) -> ScheduleState:
+        """All that it knows."""
+        return ScheduleState(tuple((time_ns, tuple(versions)) for time_ns, versions in self.versions.items()))
+
+    def restore(self, known: ScheduleState) -> None:
+        """Know what an exported one knew."""
+        self.versions = {time_ns: list(versions) for time_ns, versions in known.versions}
+        self.times_ns = sorted(self.versions)
 
     def at(self, as_of_ns: int, time_ns: int) -> float:
         """The value for a time, as it was known; NaN where none was."""

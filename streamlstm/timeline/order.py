@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
+
+
+class Waiting(NamedTuple):
+    """What a `Reorder` knows."""
+
+    released_ns: int
+    newest_ns: int
+    held: tuple[Observation, ...]  # in order of event time
 
 
 class Reorder:
@@ -61,6 +70,16 @@ class Reorder:
     def drain(self) -> list[Observation | Discarded]:
         """Release all that waits: nothing more will come."""
         return self._release(self.newest_ns)
+
+    def export(self) -> Waiting:
+        """All that it knows."""
+        return Waiting(self.released_ns, self.newest_ns, tuple(self.waiting[time_ns] for time_ns in sorted(self.times)))
+
+    def restore(self, known: Waiting) -> None:
+        """Know what an exported one knew."""
+        self.released_ns, self.newest_ns = known.released_ns, known.newest_ns
+        self.waiting = {obs.time_ns: obs for obs in known.held}
+        self.times = list(self.waiting)  # ascending: a heap
 
     def _release(self, watermark_ns: int) -> list[Observation | Discarded]:
         out: list[Observation | Discarded] = []

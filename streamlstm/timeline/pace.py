@@ -36,6 +36,13 @@ class Rhythm(NamedTuple):
     regular: bool
 
 
+class Paced(NamedTuple):
+    """What a `Pace` knows."""
+
+    rhythm: Rhythm | None
+    times_ns: tuple[int, ...]
+
+
 class Pace:
     """Watch the first observations of a series until its rhythm is known; a given step is known at once.
 
@@ -48,6 +55,14 @@ class Pace:
         self.in_time = in_time
         self.rhythm: Rhythm | None = None if step == "auto" else Rhythm(step, True)
         self.times_ns: list[int] = []  # while undecided
+
+    def export(self) -> Paced:
+        """All that it knows."""
+        return Paced(self.rhythm, tuple(self.times_ns))
+
+    def restore(self, known: Paced) -> None:
+        """Know what an exported one knew."""
+        self.rhythm, self.times_ns = known.rhythm, list(known.times_ns)
 
     def feed(self, time_ns: int) -> Rhythm | None:
         """Take the time of one observation, later than the one before; return the rhythm once it is known."""

@@ -7,13 +7,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
 from streamlstm.timeline.grid import Grid
 from streamlstm.timeline.meter import Meter
 
 How = Literal["mean", "last", "sum", "min", "max", "count"]
+
+
+class Tallied(NamedTuple):
+    """What a `Tally` knows, in the order of its own fields."""
+
+    readings: int
+    sum: float
+    least: float
+    most: float
+    last: float
+    held: float
+    held_ns: int
+
+
+NOTHING = Tallied(0, 0.0, math.inf, -math.inf, math.nan, 0.0, 0)
+
+
+class Gathered(NamedTuple):
+    """What `Steps` know: the open step, and the newest reading."""
+
+    newest: Observation | None
+    begin_ns: int
+    end_ns: int
+    from_ns: int
+    tallies: tuple[Tallied, ...]
+    level: float
+    unknown: int
 
 
 class Steps:
@@ -74,6 +101,17 @@ class Steps:
     def resume(self, over_ns: int) -> None:
         """Go on after what another one has gathered, with nothing of it."""
         self._end_ns = over_ns
+
+    def export(self) -> Gathered:
+        """All that it knows; of a meter, what was known where the open step begins."""
+        tallies = tuple(tally.export() for tally in self._tallies)
+        bounds = self._begin_ns, self._end_ns, self._from_ns
+        return Gathered(self.newest, *bounds, tallies, self._level, self._unknown)
+
+    def restore(self, known: Gathered) -> None:
+        """Know what an exported one knew."""
+        self.newest, self._begin_ns, self._end_ns, self._from_ns, tallies, self._level, self._unknown = known
+        self._tallies = [Tally(tallied) for tallied in tallies]
 
     def expire(self, now_ns: int) -> Iterator[Observation]:
         """End the steps that are over by the host's clock. Recorded data knows none, and does not expire."""
@@ -141,13 +179,13 @@ class Steps:
 class Tally:
     """What is known of one value in one step. Missing readings (NaN) say nothing."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.sum = 0.0
-        self.least, self.most = math.inf, -math.inf
-        self.last = math.nan
-        self.held = 0.0  # value × ns
-        self.held_ns = 0
+    def __init__(self, known: Tallied = NOTHING) -> None:
+        self.count, self.sum, self.least, self.most, self.last = known[:5]
+        self.held, self.held_ns = known.held, known.held_ns  # value × ns, ns
+
+    def export(self) -> Tallied:
+        """All that it knows."""
+        return Tallied(self.count, self.sum, self.least, self.most, self.last, self.held, self.held_ns)
 
     def take(self, value: float) -> None:
         if value == value:

@@ -1,0 +1,171 @@
+"""What is to survive: inputs are journaled before they are fed, and the engine's series saved, a few at a time.
+
+A sweep saves every series once. When it is through, the journal up to where it began is not needed any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from streamlstm.codec.journal import Delivery, entry, to_bytes
+from streamlstm.daemon.inbox import Message
+from streamlstm.daemon.recovery import COMMONS, HEAD, WINDOW, Head, recover
+from streamlstm.daemon.redelivery import Redelivery
+from streamlstm.engine import Engine
+from streamlstm.events import SECOND_NS, Close, Input, Known, Observation, Output, Tick
+from streamlstm.living import Standing
+from streamlstm.store.records import Saved, Shared
+from streamlstm.store.store import Store
+
+log = logging.getLogger(__name__)
+
+STEP_BYTES = 2**20  # saved at once: a tenth of a second on a slow card
+STEP_EVERY_NS = SECOND_NS // 4
+MOST_INPUTS = 1_000_000  # behind a sweep's beginning, until the next is due whatever the clock says
+TICKS = 60  # that changed nothing a subscriber sees: they wait so long for company
+
+
+class Keeper:
+    """Between the daemon's loop and the store; without a store it only numbers what comes."""
+
+    def __init__(self, engine: Engine, store: Store | None = None, every_ns: int = 3600 * SECOND_NS) -> None:
+        self.swept_ns = 0  # when the last sweep that is through began
+        self._engine, self._store, self._every_ns = engine, store, every_ns
+        self._position = 0
+        self._known = Redelivery()
+        self._ticks: list[Tick] = []  # fed, and not in the journal yet
+        self._ended: dict[str, None] = {}  # series that a snapshot may still show open, or on the shelf
+        self._todo: deque[str] | None = None  # of the sweep that is on
+        self._began = self._began_ns = self._next_step_ns = 0
+
+    def recover(self, heard: Callable[[Sequence[Output]], None]) -> None:
+        """Go on where the store ends. Raises StateRefused, StoreFailed."""
+        if self._store is None:
+            return
+        began_s = time.monotonic()
+        found = recover(self._store, self._engine, heard)
+        self._position = found.position
+        self._known.remember(found.deliveries)
+        self._ended = {name: None for name, *_ in self._store.saved() if name not in {*self._engine.series()}}
+        self._began = self._store.pruned
+        log.info(
+            "event=recovered series=%d journaled=%d begun_anew=%d seconds=%.1f",
+            found.series,
+            found.inputs,
+            len(found.lost),
+            time.monotonic() - began_s,
+        )
+
+    def fresh(self, messages: Sequence[Message]) -> tuple[list[Message], list[Delivery]]:
+        """Those that the journal does not have, and by what they would be known if they came again."""
+        fresh, deliveries = list[Message](), list[Delivery]()
+        for message in messages:
+            delivery, is_known = self._known.told(message)
+            if not is_known:
+                fresh.append(message)
+                deliveries += [delivery] if delivery else []
+        return fresh, deliveries
+
+    def keep(self, inputs: Sequence[Input], deliveries: Sequence[Delivery] = ()) -> list[Input]:
+        """Number inputs and make them durable; what may be fed. After this their messages may be acknowledged."""
+        numbered = [self._numbered(item) for item in self._engine.admit(inputs)]
+        if self._store is not None and (numbered or deliveries):
+            self._append([*self._ticks, *numbered], deliveries)
+        self._known.remember(deliveries)
+        self._ended.update((item.series, None) for item in numbered if isinstance(item, Close))
+        return numbered
+
+    def tick(self, now_ns: int) -> list[Output]:
+        """Let the clock go on; what it ends is durable before anybody hears of it."""
+        outputs = self._engine.feed([Tick(now_ns)])
+        if self._store is not None:
+            self._ticks.append(Tick(now_ns))
+            if outputs or len(self._ticks) >= TICKS:
+                self._append(self._ticks)
+        if ended := self._engine.over(now_ns):
+            outputs += self._engine.feed(self.keep(ended))
+        return outputs
+
+    def sweep(self, now_ns: int) -> None:
+        """Go on saving series, if it is time."""
+        if self._store is None or not (now_ns >= self._next_step_ns or self._next_step_ns - now_ns > SECOND_NS):
+            return
+        self._next_step_ns = now_ns + STEP_EVERY_NS
+        if self._todo is None:
+            if not self._began_ns:
+                self._began_ns = now_ns
+            due = now_ns - self._began_ns >= self._every_ns or self._store.last - self._began >= MOST_INPUTS
+            if not due:
+                return
+            self._begin(now_ns)
+        else:
+            self._step()
+
+    def close(self, patience_s: float) -> None:
+        """Save what there is time for; the journal has the rest."""
+        if self._store is None:
+            return
+        try:
+            ends_s = time.monotonic() + patience_s
+            if self._store.last > self._began or self._ticks:
+                self._begin(time.time_ns())
+            while self._todo is not None and time.monotonic() < ends_s:
+                self._step()
+        finally:
+            self._store.close()
+
+    @property
+    def journal_bytes(self) -> int:
+        """On the disk, with the snapshots; 0 without a store."""
+        return self._store.bytes if self._store else 0
+
+    def _numbered(self, item: Input) -> Input:
+        match item:
+            case Observation(series, stream, time_ns, values, _, received_ns):
+                self._position += 1
+                return Observation(series, stream, time_ns, values, self._position, received_ns)
+            case Known():
+                self._position += 1
+                return item._replace(position=self._position)
+        return item
+
+    def _append(self, inputs: Sequence[Input], deliveries: Sequence[Delivery] = ()) -> None:
+        assert self._store is not None, "only called where there is one"
+        said = entry(inputs, deliveries)
+        self._store.append(said.size, to_bytes(said))
+        self._ticks = []
+
+    def _begin(self, now_ns: int) -> None:
+        """A sweep begins: what series have in common is saved as of now, since all of them will be later."""
+        assert self._store is not None, "only called where there is one"
+        if self._ticks:
+            self._append(self._ticks)
+        at = self._began_at = self._store.last
+        window = Shared(WINDOW, at, msgspec.msgpack.encode(self._known.export()))
+        commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
+        self._store.share([window, *commons])
+        left = self._todo or ()  # of a sweep that is given up for this one
+        self._began_ns, self._todo = now_ns, deque(dict.fromkeys([*self._engine.series(), *left, *self._ended]))
+        self._ended = {}
+
+    def _step(self) -> None:
+        """Save some series as they are now."""
+        assert self._store is not None and self._todo is not None, "only called while a sweep is on"
+        if self._ticks:
+            self._append(self._ticks)
+        saved, size = list[Saved](), 0
+        while self._todo and size < STEP_BYTES:
+            for name in self._engine.together(self._todo.popleft()):
+                standing, body = self._engine.export(name)
+                saved.append(Saved(name, standing.value, self._store.last, body))
+                size += len(body)
+        head = msgspec.msgpack.encode(Head(self._position, self._engine.counts()))
+        self._store.save(saved, Shared(HEAD, self._store.last, head))
+        if not self._todo:
+            self._store.prune(self._began_at, Standing.GONE.value)
+            self._began, self._todo, self.swept_ns = self._began_at, None, self._began_ns

@@ -1,0 +1,152 @@
+"""From a store to an engine that is as it was: snapshots, each as of its own input, and the journal behind them.
+
+A snapshot of one series holds all inputs up to its index. So the journal is fed from the first input that some snapshot
+does not hold; a series joins in once the journal has come to its own snapshot, and what the journal says of it before
+is passed over. What all series have in common, their covariates, begins where the journal does. Up to the newest
+snapshot every decision has been made already (who is opened and closed), so nothing is refused; the counts are those
+of that snapshot. Behind it all is as it was, and goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from streamlstm.codec.journal import Delivery, Entry, from_bytes
+from streamlstm.engine import Engine
+from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Observation, Output
+from streamlstm.living import Standing
+from streamlstm.store.errors import StateRefused
+from streamlstm.store.records import Shared
+from streamlstm.store.store import Store
+
+log = logging.getLogger(__name__)
+
+HEAD, WINDOW, COMMONS = "head", "window", "commons:"  # names of what is shared
+
+
+class Head(msgspec.Struct, array_like=True):
+    """As of the newest snapshot."""
+
+    position: int
+    counts: bytes
+
+
+@dataclass
+class Recovered:
+    """What there was."""
+
+    position: int = 0  # of the newest observation
+    deliveries: list[Delivery] = field(default_factory=list)
+    series: int = 0  # taken from snapshots
+    inputs: int = 0  # read from the journal
+    lost: dict[str, str] = field(default_factory=dict)  # series that do not fit the configuration, and why
+
+
+def recover(store: Store, engine: Engine, heard: Callable[[Sequence[Output]], None] = lambda _: None) -> Recovered:
+    """Bring a new engine to where the journal ends; `heard` is told what it says behind the newest snapshot.
+
+    Raises StateRefused where that cannot be right, and StoreFailed.
+    """
+    run = _Run(store, engine)
+    for batch in store.batches(store.pruned):
+        run.join_in(batch.first - 1)
+        if run.is_catching_up and batch.first > run.newest:
+            run.catch_up()
+        try:
+            entry = from_bytes(batch.body)
+        except ValueError as error:
+            raise StateRefused(f"{store.path}: journal, inputs from {batch.first}: {error}") from error
+        outputs = engine.feed(run.of_interest(entry))
+        if not run.is_catching_up:
+            heard(outputs)
+    run.join_in(store.last)
+    if run.is_catching_up:
+        run.catch_up()
+    return run.recovered
+
+
+class _Run:
+    """One recovery."""
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self.recovered = Recovered()
+        self.is_catching_up = True
+        self._store, self._engine = store, engine
+        self._aside = {name: (Standing(standing), at) for name, standing, at in store.saved()}
+        self._next = deque(self._aside.items())  # ascending by index
+        heads = store.shared(HEAD)
+        self._head = msgspec.msgpack.decode(heads[-1].body, type=Head) if heads else None
+        self.newest = heads[-1].at if heads else 0
+        self._opened: dict[str, str] = {}  # streams of those aside whose covariates are kept
+        if self._head:
+            self.recovered.position = self._head.position
+        for name in store.names():
+            if name.startswith(COMMONS):
+                self._common(name.removeprefix(COMMONS), store.shared(name))
+        for shared in store.shared(WINDOW):
+            if shared.at == store.pruned:
+                self.recovered.deliveries += msgspec.msgpack.decode(shared.body, type=list[Delivery])
+        engine.limit(False)
+
+    def join_in(self, index: int) -> None:
+        """Let those series join in whose snapshots are of no later input."""
+        while self._next and self._next[0][1][1] <= index:
+            name, (standing, at) = self._next.popleft()
+            del self._aside[name]
+            stream = self._opened.pop(name, None)
+            if standing is Standing.GONE:
+                continue
+            try:
+                self._engine.restore(name, standing, self._store.series(name).body)
+                self.recovered.series += 1
+            except ValueError as error:
+                self.recovered.lost[name] = str(error)
+                if stream:
+                    self._engine.leave(name, stream)
+                log.warning("event=series_begins_anew series=%r as_of=%d why=%r", name, at, str(error))
+
+    def catch_up(self) -> None:
+        """All series are as of one input now."""
+        self.is_catching_up = False
+        if self._head:
+            self._engine.restore_counts(self._head.counts)
+        self._engine.limit(True)
+
+    def of_interest(self, entry: Entry) -> list[Input]:
+        """What of an entry is to be fed."""
+        self.recovered.deliveries += entry.deliveries
+        self.recovered.inputs += len(entry.inputs)
+        wanted = list[Input]()
+        for item in entry.inputs:
+            if isinstance(item, Observation | Known):
+                self.recovered.position = max(self.recovered.position, item.position)
+            if not self._engine.takes(item):
+                continue
+            if isinstance(item, Observation | Close) and item.series in self._aside:
+                self._pass_over(item)
+            else:
+                wanted.append(item)
+        refused = entry.refused.items()
+        return wanted + [Discarded("", BEGINNING, reason) for reason, count in refused for _ in range(count)]
+
+    def _pass_over(self, item: Observation | Close) -> None:
+        """A snapshot holds it. But whose covariates are kept is decided by it all the same."""
+        if isinstance(item, Observation):
+            if item.series not in self._opened:
+                self._opened[item.series] = item.stream
+                self._engine.enter(item.series, item.stream)
+        elif stream := self._opened.pop(item.series, None):
+            self._engine.leave(item.series, stream)
+
+    def _common(self, stream: str, found: Iterable[Shared]) -> None:
+        for shared in found:
+            if shared.at == self._store.pruned:
+                try:
+                    self._opened.update(dict.fromkeys(self._engine.restore_commons(stream, shared.body), stream))
+                except ValueError as error:
+                    log.warning("event=covariates_begin_anew stream=%r why=%r", stream, str(error))

@@ -1,0 +1,48 @@
+"""Messages that the broker sends again although the journal has them: it had not heard our acknowledgement.
+
+Such a message has the packet identifier that it had (MQTT 5, 4.4), the same topic and payload, and the DUP flag. The
+flag alone says nothing: the first attempt may never have reached us. What it cannot tell apart is a message that
+repeats another's payload under the same identifier, unacknowledged when the connection was lost, from a broker that
+gives out an identifier again at once; a stream with event times does not care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from streamlstm.codec.journal import Delivery
+from streamlstm.daemon.inbox import Message
+
+KEPT = 4096  # newest deliveries: what brokers leave unacknowledged, several times over
+
+
+class Redelivery:
+    """Knows the newest deliveries that are in the journal."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, bytes] = {}  # digest by packet identifier, the newest last
+
+    def told(self, message: Message) -> tuple[Delivery | None, bool]:
+        """How a message is to be remembered, if it can come again, and whether it is one that is known."""
+        if not message.mid:
+            return None, False
+        delivery = Delivery(message.mid, _digest(message))
+        return delivery, message.again and self._known.get(message.mid) == delivery.digest
+
+    def remember(self, deliveries: Iterable[Delivery]) -> None:
+        """They are in the journal."""
+        for mid, digest in deliveries:
+            self._known.pop(mid, None)
+            self._known[mid] = digest
+        while len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+
+    def export(self) -> list[Delivery]:
+        """All that it knows, the oldest first."""
+        return [Delivery(mid, digest) for mid, digest in self._known.items()]
+
+
+def _digest(message: Message) -> bytes:
+    topic, payload = message.arrival.topic.encode("utf-8", "surrogatepass"), message.arrival.payload
+    return blake2b(len(topic).to_bytes(4, "little") + topic + payload, digest_size=8).digest()

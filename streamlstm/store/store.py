@@ -1,0 +1,186 @@
+"""The journal of all inputs and the snapshots of all series: written together or not at all, read with every check."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from streamlstm.store.database import NAME, connect, transaction, words
+from streamlstm.store.errors import StateRefused
+from streamlstm.store.folder import Folder
+from streamlstm.store.mark import Mark
+from streamlstm.store.records import Batch, Saved, Shared, checked, crc
+
+_LEDGER = struct.Struct("<QQQ")  # series that are saved, all their checksums combined; the index pruned up to
+LEDGER = "ledger"
+
+
+class Store:
+    """One state. A single thread uses it. StateRefused where what is there cannot be right, StoreFailed by the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path / NAME
+        self.last = 0  # index of the newest input
+        self.pruned = 0  # index of the last input that the journal does not need any more
+        self._count = self._sums = 0
+        self._folder = Folder(path)
+        try:
+            self._mark = Mark(path)
+            try:
+                self._db = connect(path)
+                self._folder.sync()
+                with words(self.path):
+                    self._check()
+            except BaseException:
+                self._mark.close()
+                raise
+        except BaseException:
+            self._folder.close()
+            raise
+
+    # --- reading ---
+
+    def batches(self, after: int) -> Iterator[Batch]:
+        """The journal from the input behind `after` on."""
+        expected = after + 1
+        with words(self.path):
+            for first, count, sum_, body in self._db.execute(
+                "SELECT first, count, crc, body FROM journal WHERE first > ? ORDER BY first", (after,)
+            ):
+                batch = Batch(first, count, body)
+                checked(batch, sum_, f"{self.path}: journal, inputs from {first}")
+                if first != expected:
+                    raise StateRefused(f"{self.path}: journal: inputs {expected} to {first - 1} are missing")
+                expected = batch.last + 1
+                yield batch
+
+    def saved(self) -> list[tuple[str, str, int]]:
+        """Name, standing and index of every series that is saved; the earliest index first."""
+        with words(self.path):
+            return self._db.execute("SELECT name, standing, at FROM series ORDER BY at, name").fetchall()
+
+    def series(self, name: str) -> Saved:
+        """One of them, with its bytes."""
+        with words(self.path):
+            found = self._db.execute("SELECT name, standing, at, body, crc FROM series WHERE name = ?", (name,))
+            *values, sum_ = found.fetchone() or (name, "", 0, b"", None)
+            saved = Saved(*values)
+        checked(saved, sum_, f"{self.path}: series {name!r}")
+        return saved
+
+    def shared(self, name: str) -> list[Shared]:
+        """All of that name; the earliest index first."""
+        found = []
+        with words(self.path):
+            for at, body, sum_ in self._db.execute(
+                "SELECT at, body, crc FROM shared WHERE name = ? ORDER BY at", (name,)
+            ):
+                shared = Shared(name, at, body)
+                checked(shared, sum_, f"{self.path}: {name} as of input {at}")
+                found.append(shared)
+        return found
+
+    def names(self) -> list[str]:
+        """Of all that is shared."""
+        with words(self.path):
+            return [name for (name,) in self._db.execute("SELECT DISTINCT name FROM shared ORDER BY name")]
+
+    # --- writing ---
+
+    def append(self, count: int, body: bytes) -> int:
+        """Make inputs durable; returns the index of the last one."""
+        batch = Batch(self.last + 1, count, body)
+        with words(self.path):
+            with transaction(self._db):
+                self._db.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", (*batch[:2], crc(batch), body))
+            self._mark.write(batch.last)
+        self.last = batch.last
+        return self.last
+
+    def save(self, series: Iterable[Saved], shared: Shared) -> None:
+        """Replace what is saved of these series, and what is shared of that name, whatever index it was of."""
+        with words(self.path):
+            count, sums = self._count, self._sums
+            with transaction(self._db):
+                for saved in series:
+                    before = self._db.execute("SELECT crc FROM series WHERE name = ?", (saved.name,)).fetchone()
+                    sum_ = crc(saved)
+                    count += before is None
+                    sums ^= _spread(sum_) ^ (_spread(before[0]) if before else 0)
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)", (*saved[:3], sum_, saved.body)
+                    )
+                self._db.execute("DELETE FROM shared WHERE name = ?", (shared.name,))
+                self._share([shared])
+                self._write_ledger(count, sums, self.pruned)
+            self._count, self._sums = count, sums
+
+    def prune(self, upto: int, gone: str) -> None:
+        """Forget inputs that every snapshot holds, what was shared before, and series that stand as `gone` since."""
+        with words(self.path):
+            count, sums = self._count, self._sums
+            with transaction(self._db):
+                self._db.execute("DELETE FROM journal WHERE first <= ?", (upto,))
+                self._db.execute("DELETE FROM shared WHERE at < ? AND at <> 0", (upto,))
+                dead = "FROM series WHERE standing = ? AND at <= ?"
+                for (sum_,) in self._db.execute(f"SELECT crc {dead}", (gone, upto)):
+                    count, sums = count - 1, sums ^ _spread(sum_)
+                self._db.execute(f"DELETE {dead}", (gone, upto))
+                self._write_ledger(count, sums, upto)
+            self._count, self._sums, self.pruned = count, sums, upto
+
+    def share(self, shared: Iterable[Shared]) -> None:
+        """Keep what is shared as of its index."""
+        with words(self.path), transaction(self._db):
+            self._share(shared)
+
+    @property
+    def bytes(self) -> int:
+        """On the disk."""
+        files = (self.path.with_name(self.path.name + end) for end in ("", "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """End. The write-ahead log goes into the file."""
+        try:
+            with words(self.path):
+                self._db.close()
+        finally:
+            self._mark.close()
+            self._folder.close()
+
+    def _share(self, shared: Iterable[Shared]) -> None:
+        for one in shared:
+            self._db.execute("INSERT OR REPLACE INTO shared VALUES (?, ?, ?, ?)", (*one[:2], crc(one), one.body))
+
+    def _write_ledger(self, count: int, sums: int, pruned: int) -> None:
+        self._share([Shared(LEDGER, 0, _LEDGER.pack(count, sums, pruned))])
+
+    def _check(self) -> None:
+        """Whether all that should be there is there; each record's own bytes are checked when they are read."""
+        ledger = self.shared(LEDGER)
+        self._count, self._sums, self.pruned = _LEDGER.unpack(ledger[-1].body) if ledger else (0, 0, 0)
+        found, sums, newest = 0, 0, self.pruned
+        for sum_, at in self._db.execute("SELECT crc, at FROM series"):
+            found, sums, newest = found + 1, sums ^ _spread(sum_), max(newest, at)
+        if (found, sums) != (self._count, self._sums):
+            raise StateRefused(
+                f"{self.path}: damaged: {found} series are saved, need {self._count} with the checksums they had; "
+                "see `streamlstm state verify`"
+            )
+        first, last = self._db.execute("SELECT min(first), max(first + count - 1) FROM journal").fetchone()
+        self.last = last or self.pruned
+        if first is not None and first != self.pruned + 1:
+            raise StateRefused(f"{self.path}: journal: inputs {self.pruned + 1} to {first - 1} are missing")
+        needed = max(newest, self._mark.index)
+        if self.last < needed:
+            raise StateRefused(
+                f"{self.path}: the journal ends at input {self.last}, but {needed} were durable: the disk has lost the "
+                "rest; see `streamlstm state repair`"
+            )
+
+
+def _spread(sum_: object) -> int:
+    """A checksum over 64 bits, so that no few of them cancel out."""
+    return (int(sum_) * 0x9E3779B97F4A7C15) % 2**64 if isinstance(sum_, int) else 0
