@@ -27,9 +27,10 @@ from rich.markup import escape
 from streamlstm import config as settings
 from streamlstm.events import SECOND_NS
 from streamlstm.problems import ConfigError
+from streamlstm.store.errors import StateRefused
 from streamlstm.understood import understood
 
-FIXABLE, USAGE, INTERNAL = 1, 2, 70
+FIXABLE, USAGE, REFUSED, INTERNAL = 1, 2, 3, 70
 EXIT_CODES = (
     "Exit codes: 0 done, 1 what you can fix (configuration, input), 2 usage, "
     "3 state refused (corrupt, newer, locked), 70 internal error."
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if isinstance(error, _fixable()):
             _fail(str(error), FIXABLE, debug)
+        if isinstance(error, StateRefused):
+            _fail(str(error), REFUSED, debug)
         text = f"internal error: {type(error).__name__}: {error}\n"
         text += "This is a mistake in streamlstm: please report it with what `streamlstm --debug ...` prints."
         _fail(text, INTERNAL, debug)
@@ -86,8 +89,9 @@ def _fixable() -> tuple[type[Exception], ...]:
     from streamlstm.daemon.endpoint import EndpointError
     from streamlstm.daemon.http import HttpError
     from streamlstm.daemon.replay import ReplayError
+    from streamlstm.store.errors import StoreFailed
 
-    return ConfigError, TableError, BrokerError, EndpointError, HttpError, ReplayError
+    return ConfigError, TableError, BrokerError, EndpointError, HttpError, ReplayError, StoreFailed
 
 
 @app.callback()

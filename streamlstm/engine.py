@@ -162,6 +162,11 @@ class Engine:
         """It is not kept any more."""
         self._opening.leave(series, self._opening.streams[stream])
 
+    def closed(self) -> list[str]:
+        """Names of those that are kept closed, the coarser ones too."""
+        kept = self._roster.shelf.kept
+        return [name for series, one in kept.items() for name in (series, *[coarse for coarse, _ in one.coarser])]
+
     def export(self, series: str) -> tuple[Standing, bytes]:
         """All that a series is. The same state, the same bytes."""
         if series in self._roster.members:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import nan
 
 import msgspec
 
@@ -107,12 +108,12 @@ class Keeper:
             self._step()
 
     def close(self, patience_s: float) -> None:
-        """Save what there is time for; the journal has the rest."""
+        """Save what there is time for (0: nothing, since the disk may have failed); the journal has the rest."""
         if self._store is None:
             return
         try:
             ends_s = time.monotonic() + patience_s
-            if self._store.last > self._began or self._ticks:
+            if patience_s and (self._store.last > self._began or self._ticks):
                 self._begin(time.time_ns())
             while self._todo is not None and time.monotonic() < ends_s:
                 self._step()
@@ -120,9 +121,13 @@ class Keeper:
             self._store.close()
 
     @property
-    def journal_bytes(self) -> int:
-        """On the disk, with the snapshots; 0 without a store."""
+    def bytes(self) -> int:
+        """On the disk, of journal and snapshots; 0 without a store."""
         return self._store.bytes if self._store else 0
+
+    def age_s(self, now_ns: int) -> float:
+        """Since the last sweep that is through began: no series' snapshot is older. NaN before the first."""
+        return max(0, now_ns - self.swept_ns) / SECOND_NS if self.swept_ns else nan
 
     def _numbered(self, item: Input) -> Input:
         match item:

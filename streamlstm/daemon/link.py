@@ -58,6 +58,7 @@ class Link:
         # A quarter: with paho's own pace for pings that stays within the one and a half keepalives a broker waits.
         self._inbox = Inbox(settings.inbox, patience_s=self._in.keepalive_s / 4)
         self._received = 0
+        self._position = 0  # of the newest arrival
         self._later: deque[tuple[str, bytes | str, int, bool]] = deque()
         self._given_way = 0
 
@@ -135,9 +136,10 @@ class Link:
         self, topic: str, payload: bytes | bytearray, retained: bool, mid: int, epoch: int, again: bool
     ) -> None:
         """In paho's thread."""
+        self._position += 1
         # one byte beyond the limit still tells that it is too long, and the inbox stays small
         kept = bytes(payload[: self._payload_limit + 1])
-        self._inbox.put(Message(Arrival(topic, kept, self._clock(), 0, retained), epoch, mid, again))
+        self._inbox.put(Message(Arrival(topic, kept, self._clock(), self._position, retained), epoch, mid, again))
 
     def _announce(self) -> None:
         """Say whether we are ready, where that is news: on a new connection the will has said that we are not."""

@@ -79,6 +79,9 @@ def _process(status: Status) -> Iterator[Metric]:
         status.learn_sum,
     )
     yield _counter("forecast_publish", "Forecasts published.", status.published)
+    yield _gauge("journal_bytes", "Journal and snapshots on the disk; 0 where nothing survives.", status.state_bytes)
+    if status.snapshot_age_s == status.snapshot_age_s:
+        yield _gauge("snapshot_age_seconds", "Age of the oldest snapshot of a series.", status.snapshot_age_s)
 
 
 def _observations(status: Status) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from streamlstm.daemon.link import Link
 from streamlstm.daemon.status import Status
 from streamlstm.events import Changed, Closed, Discarded, Event, Forecast, Opened, Output, Reason, State
 from streamlstm.kernels import KERNEL_REVISION, SOURCE_DIGEST
+from streamlstm.member import Report
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,17 @@ class Publisher:
                     self._link.publish(topics.event(self._base, output.series), encode.event(output))
                 case Discarded():
                     self._note(output)
+
+    def resume(self, report: Report, closed: Iterable[str], now_ns: int) -> None:
+        """Say how it stands with all series after a new start: what was said last may never have arrived."""
+        for one in report.series:
+            if one.last is not None:
+                self._forecast(one.last, now_ns)
+            if one.state is State.STALE:
+                self._silent.add(one.series)
+            self._availability(one.series, "offline" if one.state is State.STALE else "online")
+        for series in closed:
+            self._clear(series)
 
     def health(self, status: Status) -> None:
         health = encode.health(

@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -18,17 +18,21 @@ from streamlstm.daemon.histogram import Histogram
 from streamlstm.daemon.history import History
 from streamlstm.daemon.http import serve
 from streamlstm.daemon.inbox import Message
+from streamlstm.daemon.keeper import Keeper
 from streamlstm.daemon.link import Link
 from streamlstm.daemon.publisher import Publisher
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Tick
+from streamlstm.events import BEGINNING, SECOND_NS, Discarded, Forecast, Output, Reason
+from streamlstm.store.store import Store
 
 log = logging.getLogger(__name__)
 
 BATCH = 256  # messages; the clock ticks between batches
 NAP_S = 0.1  # how long an idle loop waits, and so how soon a stop is noticed
+AGAIN = Discarded("", BEGINNING, Reason.DUPLICATE, "sent again, and the journal has it")
 HEALTH_NS = 10 * SECOND_NS
+SAVING_S = 1.5  # at the end; with the farewell to the broker that is less than the five seconds of a supervisor
 
 
 class Daemon:
@@ -52,6 +56,9 @@ class Daemon:
             memory_bytes=config.limits.memory,
             closed_bytes=config.limits.closed,
         )
+        self._keeper = Keeper(self._engine)
+        self._received_before = 0  # messages, of all processes that had this state
+        self._resumed = True  # what was recovered is published
         self._decoder = Decoder(config.streams, config.mqtt.base, config.limits.payload)
         self._lag = Histogram(LAG_BOUNDS)
         self._learning = Histogram(LEARN_BOUNDS)
@@ -73,8 +80,14 @@ class Daemon:
         return replace(self._status, time_ns=self._clock()) if self._is_starting else self._status
 
     def run(self, stop: threading.Event) -> None:
-        """Learn and forecast until `stop` is set. A fault of our own ends everything, and is raised here."""
+        """Learn and forecast until `stop` is set. A fault of our own ends everything, and is raised here.
+
+        So does a disk that fails (StoreFailed) and a state that cannot be right (StateRefused).
+        """
         with ExitStack() as open_things:
+            if directory := self.config.state.directory:
+                self._keeper = Keeper(self._engine, Store(directory), self.config.state.snapshot)
+                open_things.push(self._put_away)
             mqtt = self.config.mqtt
             if mqtt.url == "embedded":
                 broker = open_things.enter_context(Embedded())
@@ -92,6 +105,7 @@ class Daemon:
             self.address = server.address
             log.info("event=listening address=%s", server.address)
             self._engine.warm_up()
+            self._recover()
             gc.freeze()  # what is there by now stays: no collection need look at it again
             router = self._decoder.router
             limit = self.config.limits.payload
@@ -105,16 +119,22 @@ class Daemon:
         next_tick_ns = 0
         while not stop.is_set():
             messages = link.take(BATCH, NAP_S)
+            if not self._resumed and link.epoch:
+                self._resumed = True
+                publisher.resume(self._engine.report(), self._engine.closed(), self._clock())
             if messages:
                 self._learn(messages, link, publisher)
             now_ns = self._clock()
             if not next_tick_ns - 2 * SECOND_NS < now_ns < next_tick_ns:  # due, or the clock was set back
                 next_tick_ns = now_ns + SECOND_NS
-                publisher.send(self._engine.feed([Tick(now_ns)]), now_ns)
+                publisher.send(self._keeper.tick(now_ns), now_ns)
                 self._tell(link, publisher, now_ns)
+            self._keeper.sweep(now_ns)
 
     def _learn(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
-        inputs = self._decoder.inputs(message.arrival for message in messages)
+        fresh, deliveries = self._keeper.fresh(messages)
+        inputs = [*self._decoder.inputs(one.arrival for one in fresh), *[AGAIN] * (len(messages) - len(fresh))]
+        inputs = self._keeper.keep(inputs, deliveries)
         began_s = time.perf_counter()
         outputs = self._engine.feed(inputs)
         self._learning.add(time.perf_counter() - began_s)
@@ -124,6 +144,23 @@ class Daemon:
         for message in messages:
             self._lag.add(max(0, now_ns - message.arrival.received_ns) / SECOND_NS)
         self._lag_s = max(0, now_ns - messages[-1].arrival.received_ns) / SECOND_NS
+
+    def _recover(self) -> None:
+        """Be where the last process was, and subscribe only then."""
+
+        def heard(outputs: Sequence[Output]) -> None:
+            for output in outputs:
+                if isinstance(output, Forecast):
+                    self.history.record(output)
+
+        self._keeper.recover(heard)
+        report = self._engine.report()
+        counts = (report.learned, report.gathered, report.joined, report.missing, report.quarantined, report.held)
+        self._received_before = sum(counts) + sum(report.discarded.values())
+        self._resumed = not (report.series or report.closed)
+
+    def _put_away(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._keeper.close(SAVING_S if kind is None else 0.0)
 
     def _tell(self, link: Link, publisher: Publisher, now_ns: int) -> None:
         """Say how we do: from here and nowhere else, so that a loop that hangs falls silent."""
@@ -152,11 +189,13 @@ class Daemon:
     def _new_status(
         self, connection: Connection | None, waiting: int, why: str, published: int = 0, waited_s: float = 0.0
     ) -> Status:
+        connection = connection or Connection()
+        now_ns = self._clock()
         return Status(
             version=self._version,
             started_ns=self._started_ns,
-            time_ns=self._clock(),
-            connection=connection or Connection(),
+            time_ns=now_ns,
+            connection=replace(connection, received=connection.received + self._received_before),
             ready=not why,
             why=why,
             queue_depth=waiting,
@@ -168,6 +207,8 @@ class Daemon:
             learn_buckets=self._learning.cumulative,
             learn_sum=self._learning.total_s,
             report=self._engine.report(),
+            state_bytes=self._keeper.bytes,
+            snapshot_age_s=self._keeper.age_s(now_ns),
         )
 
 

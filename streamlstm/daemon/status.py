@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 from streamlstm.member import Report
 
@@ -39,6 +40,8 @@ class Status:
     learn_buckets: tuple[int, ...]  # learn_duration_seconds per batch, over LEARN_BOUNDS
     learn_sum: float
     report: Report
+    state_bytes: int = 0  # on the disk; 0: nothing survives
+    snapshot_age_s: float = nan  # since the oldest series' snapshot; NaN: there is none yet
 
 
 LAG_BOUNDS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)  # seconds

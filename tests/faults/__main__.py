@@ -13,7 +13,9 @@ from pathlib import Path
 from tests.faults.outcome import Budget, Harness, Outcome
 
 # name of a module in this folder that has `run(budget) -> Outcome`, and what one cycle of it is
-HARNESSES: dict[str, str] = {}
+HARNESSES: dict[str, str] = {
+    "kill": "kill -9 while messages come in",
+}
 
 
 def harness(name: str) -> Harness:
