@@ -2,168 +2,25 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamlstm.codec.journal import from_bytes
-from streamlstm.config import Stream
-from streamlstm.daemon import keeper as keeping
-from streamlstm.daemon.keeper import Keeper
-from streamlstm.engine import Engine
-from streamlstm.events import BEGINNING, Discarded, Input, Known, Observation, Reason
-from streamlstm.model import arena
-from streamlstm.store.store import Store
-from tests.observed import HOUR_NS
-from tests.small import STREAM, STREAM_BESIDE
-
-SMALL = STREAM.model_dump(include={"leads", "model"})
-STREAMS = [
-    Stream.model_validate(SMALL | one)
-    for one in (
-        {"name": "plain/{x}", "topic": "p/{x}", "ttl": "3d", "gap": "12h", "lateness": "2h"},
-        {"name": "alike/{x}", "topic": "a/{x}", "step": "1h", "group": True, "ttl": "4d", "seasons": ()},
-        {
-            "name": "meter/{x}",
-            "topic": "m/{x}",
-            "type": "counter",
-            "step": "1h",
-            "aggregate": "sum",
-            "ttl": "5d",
-            "resolutions": [{"step": "2h", "leads": [1, 3]}],
-        },
-        {
-            **STREAM_BESIDE.model_dump(include={"joint", "step", "format", "value"}),
-            "step": "1h",
-            "name": "beside/{x}/{value}",
-            "topic": "b/{x}",
-            "ttl": "3d",
-            "covariates": [{"topic": "weather/{x}", "value": "w", "time": "t", "known_ahead": True}],
-        },
-    )
-]
-LIMITS = {"max_series": 12, "closed_bytes": 60_000}
-
-
-def engine() -> Engine:
-    return Engine(STREAMS, seed=1, **LIMITS)
-
-
-def state(own: Engine) -> dict[str, object]:
-    """All of it, by name."""
-    commons = {f"commons {name}": body for name, body in own.commons().items()}
-    return {name: own.export(name) for name in own.series()} | commons | {"counts": own.counts()}
-
-
-class Life:
-    """A daemon's keeper and engine that are killed and started again, and a record of all that was journaled."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.journal: list[Input] = []
-        self.start()
-
-    def start(self) -> None:
-        self.engine, self.store = engine(), Store(self.folder)
-        self.keeper = Keeper(self.engine, self.store, every_ns=20 * HOUR_NS)
-        self.keeper.recover(lambda _: None)
-        append = self.store.append
-
-        def recorded(count: int, body: bytes) -> int:
-            entry = from_bytes(body)
-            self.journal += entry.inputs
-            self.journal += [Discarded("", BEGINNING, reason) for reason, n in entry.refused.items() for _ in range(n)]
-            return append(count, body)
-
-        self.store.append = recorded  # type: ignore[method-assign]
-
-    def feed(self, inputs: list[Input]) -> None:
-        self.engine.feed(self.keeper.keep(inputs))
-
-    def kill(self) -> None:
-        """What is not in the journal is gone: ticks that brought nothing."""
-        self.store.close()
-        self.start()
-
-    def uninterrupted(self) -> Engine:
-        """One that was fed the same, one by one."""
-        own = engine()
-        for item in self.journal:
-            own.feed([item])
-        return own
-
-
-def things(dice: random.Random, length: int) -> Iterator[list[Input] | int | str]:
-    """What happens: inputs that come together, the clock's time, a kill."""
-    now_ns, total = 1_700_000_000 * 10**9 // HOUR_NS * HOUR_NS, dict[str, float]()
-    for _ in range(length):
-        now_ns += dice.choice((0, 1, 1, 2, 6)) * HOUR_NS // 6
-        if dice.random() < 0.01:
-            now_ns += dice.randrange(24, 140) * HOUR_NS
-        what = dice.random()
-        if what < 0.7:
-            yield [one for _ in range(dice.randrange(1, 9)) for one in said(dice, now_ns, total)]
-        elif what < 0.97:
-            yield now_ns
-        else:
-            yield "kill"
-
-
-def said(dice: random.Random, now_ns: int, total: dict[str, float]) -> list[Input]:
-    name, stream = dice.choice("abcd"), dice.choice(STREAMS)
-    series, value = stream.name.replace("{x}", name), dice.gauss(20, 3)
-    time_ns = now_ns - dice.choice((0, 0, 0, 1, 2, 3)) * HOUR_NS // 2
-    if dice.random() < 0.05:
-        return [Discarded(series, now_ns, dice.choice([Reason.MALFORMED, Reason.WRONG_TYPE]))]
-    if stream.type == "counter":
-        value = total[name] = total.get(name, 0.0) + abs(value)
-    if not stream.joint:
-        return [Observation(series, stream.name, time_ns, (value,), 0, now_ns)]
-    if dice.random() < 0.3:
-        at_ns = now_ns + dice.randrange(-3, 5) * HOUR_NS
-        return [Known(stream.name, 0, (name,), now_ns, (at_ns,), (value,), 0, now_ns)]
-    both = (("y", (value, value + 1)), ("a", (value + 1, value)))
-    return [Observation(series.replace("{value}", v), stream.name, time_ns, x, 0, now_ns) for v, x in both]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_steps():
-    """Series pass on what they have learned early, and a sweep takes many steps, or a short life would see neither."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arena, "LEARNED", 20)
-        patch.setattr(keeping, "STEP_BYTES", 150_000)
-        patch.setattr(keeping, "STEP_EVERY_NS", 1)
-        yield
-
-
-def lived(folder: Path, seed: int, length: int) -> tuple[Life, int]:
-    life, kills = Life(folder), 0
-    for thing in things(random.Random(seed), length):
-        if isinstance(thing, list):
-            life.feed(thing)
-        elif isinstance(thing, int):
-            life.keeper.tick(thing)
-            life.keeper.sweep(thing)
-        else:
-            life.kill()
-            kills += 1
-    return life, kills
+from streamlstm.events import Reason
+from tests.faults.lives import STREAMS, hurried, lived, state
 
 
 @given(st.integers(0, 2**32))
 @settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
 def test_one_that_was_killed_again_and_again_is_as_one_that_never_was(tmp_path_factory, seed):
-    life, _ = lived(tmp_path_factory.mktemp("state"), seed, 500)
-    life.kill()
-    assert state(life.engine) == state(life.uninterrupted())
+    with hurried():
+        life, _ = lived(tmp_path_factory.mktemp("state"), seed, 500)
+        life.kill()
+        assert state(life.engine) == state(life.uninterrupted())
 
 
 def test_the_lives_of_that_test_see_all_that_may_happen(tmp_path):
-    life, kills = lived(tmp_path, 1, 1500)
+    with hurried():
+        life, kills = lived(tmp_path, 1, 1500)
     report = life.engine.report()
     assert kills > 5 and life.store.pruned > 0 and report.closed > 0
     assert report.discarded[Reason.SERIES_LIMIT] > 0 and report.discarded[Reason.MALFORMED] > 0

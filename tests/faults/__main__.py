@@ -14,6 +14,8 @@ from tests.faults.outcome import Budget, Harness, Outcome
 
 # name of a module in this folder that has `run(budget) -> Outcome`, and what one cycle of it is
 HARNESSES: dict[str, str] = {
+    "lives": "a random life in one process, killed and recovered again and again",
+    "flips": "damage to one of the state's files",
     "kill": "kill -9 while messages come in",
 }
 

@@ -11,6 +11,8 @@ pytestmark = pytest.mark.system
 
 SEED = 1
 SAMPLE: dict[str, tuple[int, float]] = {  # cycles and seconds of each harness here
+    "lives": (5, 20.0),
+    "flips": (150, 20.0),
     "kill": (25, 40.0),
 }
 
