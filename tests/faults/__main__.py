@@ -17,6 +17,7 @@ HARNESSES: dict[str, str] = {
     "lives": "a random life in one process, killed and recovered again and again",
     "flips": "damage to one of the state's files",
     "kill": "kill -9 while messages come in",
+    "powercut": "a file system that is shut down while messages come in",
 }
 
 
