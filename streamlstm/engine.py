@@ -140,9 +140,8 @@ class Engine:
         """What must be saved with a series: those that have inherited from it, lest it be newer than they are."""
         return self._roster.heirs(series)
 
-    def limit(self, is_limited: bool) -> None:
-        """Whether there are limits. None while a journal is fed that holds only what was admitted."""
-        self._roster.is_limited = is_limited
+    def in_order(self) -> None:
+        """Bring restored series into the order in which they were opened: it decides who ends and who passes on."""
         self._roster.in_order()
 
     def takes(self, item: Input) -> bool:

@@ -31,7 +31,6 @@ class Roster:
         self.learners: dict[tuple[str, Rhythm], Learner] = {}
         self.shelf = Shelf(closed_bytes)
         self.ended = defaultdict[str, Totals](Totals)  # of closed series' rows, by stream
-        self.is_limited = True  # False: what comes was admitted once, and is taken without asking again
         self.newborn: dict[str, dict[str, None]] = {}  # by stream: those that inherited, until `heirs` are asked for
         self._unborn: dict[str, int] = {}  # bytes, about, that open series without a row will need
         self._seed = seed
@@ -48,8 +47,6 @@ class Roster:
 
         ahead: the stream and the needs of others that will have been opened by then.
         """
-        if not self.is_limited:
-            return ""
         opened = [(1 + len(other.resolutions), size) for other, size in ahead]
         stream = self.opening.streams[obs.stream]
         if len(self.members) + sum(places for places, _ in opened) + len(stream.resolutions) >= self._max_series:
@@ -101,7 +98,7 @@ class Roster:
         births = [birth(self._seed, name) for name in _rows_of(member.series, learner.rows_a_series)]
         others = sum(size for series, size in self._unborn.items() if series != member.series)
         size = self.used_bytes + others + len(births) * learner.layout.row_bytes
-        if size > self._memory_bytes and self.is_limited:
+        if size > self._memory_bytes:
             member.refused = True
             return False
         self._unborn.pop(member.series, None)

@@ -3,8 +3,9 @@
 A snapshot of one series holds all inputs up to its index. So the journal is fed from the first input that some snapshot
 does not hold; a series joins in once the journal has come to its own snapshot, and what the journal says of it before
 is passed over. What all series have in common, their covariates, begins where the journal does. Up to the newest
-snapshot every decision has been made already (who is opened and closed), so nothing is refused; the counts are those
-of that snapshot. Behind it all is as it was, and goes on as if nothing had happened.
+snapshot the counts are those of that snapshot; behind it all is as it was, and goes on as if nothing had happened.
+
+The limits need no care: what the journal holds was admitted when there were no fewer series than there are now.
 """
 
 from __future__ import annotations
@@ -91,7 +92,6 @@ class _Run:
         for shared in store.shared(WINDOW):
             if shared.at == store.pruned:
                 self.recovered.deliveries += msgspec.msgpack.decode(shared.body, type=list[Delivery])
-        engine.limit(False)
 
     def join_in(self, index: int) -> None:
         """Let those series join in whose snapshots are of no later input."""
@@ -115,7 +115,7 @@ class _Run:
         self.is_catching_up = False
         if self._head:
             self._engine.restore_counts(self._head.counts)
-        self._engine.limit(True)
+        self._engine.in_order()
 
     def of_interest(self, entry: Entry) -> list[Input]:
         """What of an entry is to be fed."""

@@ -117,7 +117,8 @@ def things(dice: random.Random, length: int) -> Iterator[list[Input] | int | str
 
 
 def said(dice: random.Random, now_ns: int, total: dict[str, float]) -> list[Input]:
-    name, stream = dice.choice("abcd"), dice.choice(STREAMS)
+    stream = dice.choice(STREAMS)
+    name = dice.choice("abcdefgh" if stream.group else "abcd")
     series, value = stream.name.replace("{x}", name), dice.gauss(20, 3)
     time_ns = now_ns - dice.choice((0, 0, 0, 1, 2, 3)) * HOUR_NS // 2
     if dice.random() < 0.05:

@@ -45,4 +45,4 @@ class Outcome:
         return self.cycles > 0 and self.progress > 0 and not self.problems
 
 
-Harness = Callable[[Budget], Outcome]
+Harness = Callable[..., Outcome]  # of a budget, and the names of faults that are to be planted
