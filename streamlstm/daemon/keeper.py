@@ -37,7 +37,7 @@ class Keeper:
     def __init__(self, engine: Engine, store: Store | None = None, every_ns: int = 3600 * SECOND_NS) -> None:
         self.swept_ns = 0  # when the last sweep that is through began
         self._engine, self._store, self._every_ns = engine, store, every_ns
-        self._position = 0
+        self.position = 0  # of the newest observation
         self._known = Redelivery()
         self._ticks: list[Tick] = []  # fed, and not in the journal yet
         self._ended: dict[str, None] = {}  # series that a snapshot may still show open, or on the shelf
@@ -50,7 +50,7 @@ class Keeper:
             return
         began_s = time.monotonic()
         found = recover(self._store, self._engine, heard)
-        self._position = found.position
+        self.position = found.position
         self._known.remember(found.deliveries)
         self._ended = {name: None for name, *_ in self._store.saved() if name not in {*self._engine.series()}}
         self._began = self._store.pruned
@@ -132,11 +132,11 @@ class Keeper:
     def _numbered(self, item: Input) -> Input:
         match item:
             case Observation(series, stream, time_ns, values, _, received_ns):
-                self._position += 1
-                return Observation(series, stream, time_ns, values, self._position, received_ns)
+                self.position += 1
+                return Observation(series, stream, time_ns, values, self.position, received_ns)
             case Known():
-                self._position += 1
-                return item._replace(position=self._position)
+                self.position += 1
+                return item._replace(position=self.position)
         return item
 
     def _append(self, inputs: Sequence[Input], deliveries: Sequence[Delivery] = ()) -> None:
@@ -169,7 +169,7 @@ class Keeper:
                 standing, body = self._engine.export(name)
                 saved.append(Saved(name, standing.value, self._store.last, body))
                 size += len(body)
-        head = msgspec.msgpack.encode(Head(self._position, self._engine.counts()))
+        head = msgspec.msgpack.encode(Head(self.position, self._engine.counts()))
         self._store.save(saved, Shared(HEAD, self._store.last, head))
         if not self._todo:
             self._store.prune(self._began_at, Standing.GONE.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from streamlstm.store.database import NAME, connect, transaction, words
 from streamlstm.store.errors import StateRefused
 from streamlstm.store.folder import Folder
+from streamlstm.store.mark import NAME as MARK
 from streamlstm.store.mark import Mark
 from streamlstm.store.records import Batch, Saved, Shared, checked, crc
 
@@ -26,11 +27,12 @@ class Store:
         self._count = self._sums = 0
         self._folder = Folder(path)
         try:
-            self._mark = Mark(path)
+            with words(path / MARK):
+                self._mark = Mark(path)
             try:
                 self._db = connect(path)
-                self._folder.sync()
                 with words(self.path):
+                    self._folder.sync()
                     self._check()
             except BaseException:
                 self._mark.close()
@@ -139,7 +141,8 @@ class Store:
     def bytes(self) -> int:
         """On the disk."""
         files = (self.path.with_name(self.path.name + end) for end in ("", "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        with words(self.path):
+            return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         """End. The write-ahead log goes into the file."""

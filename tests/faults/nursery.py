@@ -12,10 +12,12 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from tests.faults import planted
+from tests.system.servers import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,22 +25,26 @@ ROOT = Path(__file__).parents[2]
 class Nursery:
     """A nursery and the one daemon that lives; `log` is what all of them said."""
 
-    def __init__(self, config: Path, faults: tuple[str, ...] = (), *, wrap: tuple[str, ...] = ()) -> None:
-        self.log = config.with_name("daemon.log")
+    def __init__(self, config: Path, faults: tuple[str, ...] = ()) -> None:
+        """config: a daemon's, or the folder of writers."""
+        self.log = (config if config.is_dir() else config.parent) / "daemon.log"
         self.pid = 0
-        command = [*wrap, sys.executable, "-m", "tests.faults.nursery", str(config), *faults]
+        command = [sys.executable, "-m", "tests.faults.nursery", str(config), *faults]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
             )
 
-    def start(self) -> int:
-        """Start a daemon; returns its process number."""
+    def start(self, *, stopped: bool = False) -> int:
+        """Start a daemon; returns its process number. stopped: it waits for a SIGCONT."""
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write("start\n")
+        self._process.stdin.write("stopped\n" if stopped else "start\n")
         self._process.stdin.flush()
         self.pid = int(self._process.stdout.readline() or 0)
         assert self.pid, f"the nursery ended: {self.log.read_text()[-2000:]}"
+        if stopped:
+            status = Path(f"/proc/{self.pid}/stat")
+            until(lambda: status.read_text().rpartition(")")[2].split()[0] in "Tt")
         return self.pid
 
     def end(self, how: signal.Signals) -> int:
@@ -71,39 +77,46 @@ class Nursery:
         self.close()
 
 
-def _serve(config_file: str, faults: list[str]) -> None:
+def _serve(place: Path, faults: list[str]) -> None:
     from streamlstm.config import load
     from streamlstm.engine import Engine
+    from tests.faults import lives
 
-    checked = load(Path(config_file), {})
     for name in faults:
         planted.FAULTS[name].plant()
-    Engine(checked.streams, seed=checked.seed, max_series=10).warm_up()
+    if place.is_dir():
+        lives.engine().warm_up()
+    else:
+        Engine(load(place, {}).streams, seed=1, max_series=10).warm_up()
     child = 0
     for line in sys.stdin:
-        if line.strip() == "start":
+        if line.strip() != "wait":
             child = os.fork()
             if not child:
-                _live(config_file)
+                if line.strip() == "stopped":
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                _live(place)
             print(child, flush=True)
         else:
             _, status = os.waitpid(child, 0)
             print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _live(config_file: str) -> None:
-    """A daemon as the command line runs it."""
+def _live(place: Path) -> None:
+    """A daemon as the command line runs it, or a writer."""
     from streamlstm import cli
+    from tests.faults import writer
 
     devnull = os.open(os.devnull, os.O_RDWR)
     os.dup2(devnull, 0)
     os.dup2(devnull, 1)
     code = 70
     try:
-        cli.main(["run", "--config", config_file])
-        code = 0
+        code = writer.live(place) if place.is_dir() else cli.main(["run", "--config", str(place)]) or 0
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
     finally:
         logging.shutdown()
         sys.stderr.flush()
@@ -112,4 +125,4 @@ def _live(config_file: str) -> None:
 
 if __name__ == "__main__":
     assert threading.active_count() == 1, "a fork takes no other thread along"
-    _serve(sys.argv[1], sys.argv[2:])
+    _serve(Path(sys.argv[1]), sys.argv[2:])

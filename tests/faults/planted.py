@@ -179,7 +179,7 @@ def a_clock_that_is_not_journaled() -> None:
     wrap(keeper, "entry", entry)
 
 
-@noticed_by("iofaults", 12)
+@noticed_by("iofaults", 64)
 def a_failure_of_the_disk_that_is_swallowed() -> None:
     def append(original: Callable[..., Any], self: Store, *given: Any) -> int:
         try:
