@@ -106,10 +106,12 @@ def run(config: Annotated[Path, typer.Option("--config", help="TOML file; the en
     """Run the daemon until SIGTERM or Ctrl-C."""
     with _until_signal() as stop:
         checked = settings.load(config, os.environ)
+        from streamlstm.daemon.notify import Notify
         from streamlstm.daemon.run import Daemon
+        from streamlstm.daemon.watch import Watch
 
         _log_to_stderr()
-        Daemon(checked).run(stop)
+        Daemon(checked, watch=Watch(Notify.of(os.environ, os.getpid()), ends=True)).run(stop)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from streamlstm.agreement import agree_all
 from streamlstm.config import Stream
@@ -69,9 +69,13 @@ class Engine:
         self._missing = 0
         self._quarantined = 0
 
-    def warm_up(self) -> None:
-        """Compile every stream's kernels (seconds the first time), so that no observation waits for it."""
-        for stream in self._opening.streams.values():
+    def warm_up(self, begins: Callable[[str], None] = lambda _: None) -> None:
+        """Compile every stream's kernels (seconds the first time), so that no observation waits for it.
+
+        begins: is told what is compiled next.
+        """
+        for name, stream in self._opening.streams.items():
+            begins(f"compiling the kernels of {name}")
             Learner(stream, Layout.of(stream, 3_600_000_000_000, True)).compile()
 
     def feed(self, inputs: Iterable[Input]) -> list[Output]:

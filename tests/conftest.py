@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "sizes of tests.small": ("benchmarks/test_kinds.py", "model/test_beside.py"),
     "servers": (
         "system/test_mqtt.py",
+        "system/test_watch.py",
         "system/test_page.py",
         "system/test_metrics.py",
         "system/test_replay.py",

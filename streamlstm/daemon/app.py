@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
@@ -25,12 +24,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamlstm.config import Stream
 from streamlstm.daemon import metrics, views
+from streamlstm.daemon.health import unwell
 from streamlstm.daemon.history import History
 from streamlstm.daemon.status import Status
-from streamlstm.events import SECOND_NS
 
-STALLED_S = 30  # without a new status for longer, the engine's thread is not well
-STARTING_S = 300  # the same before it is ready: compiling the kernels may take a while, and brings no new status
 ROWS_MAX = 200  # series in one answer
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 # Plotly puts <style> elements into the page when it loads; scripts and style attributes are held to our own files.
@@ -53,12 +50,10 @@ def application(
 
     async def healthz(_: Request) -> Response:
         now = status()
-        age_s = (time.time_ns() - now.time_ns) / SECOND_NS
-        allowed_s = STALLED_S if now.ready else STARTING_S
-        if age_s <= allowed_s:
+        why = unwell(now)
+        if not why:
             return _json({"status": "ok"})
-        why = f"no new status from the engine for {age_s:.0f} s, need one within {allowed_s} s"
-        return _json({"status": "stalled", "why": why}, 503)
+        return _json({"status": "unwell" if why == now.fault else "stalled", "why": why}, 503)
 
     async def readyz(_: Request) -> Response:
         now = status()

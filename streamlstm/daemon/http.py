@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import Callable, Mapping
 from threading import Thread
 from typing import Any
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streamlstm.config import Stream
 from streamlstm.daemon.app import application
+from streamlstm.daemon.health import Onlooker
 from streamlstm.daemon.history import History
 from streamlstm.daemon.status import Status
 
@@ -21,6 +23,7 @@ PATIENCE_S = 20.0  # a connection that brings no complete request for longer is 
 IDLE_S = 5  # after an answer, until the next request begins
 CONNECTIONS_MAX = 256  # answered 503 beyond
 HEADERS_MAX = 16_384  # bytes of one request's head
+STUCK_S = 30.0  # its loop turns ten times a second; the scrape of 10,000 series takes a second or two
 
 
 class HttpError(Exception):
@@ -30,10 +33,17 @@ class HttpError(Exception):
 class Server:
     """A running server; `address` is where a browser finds it."""
 
-    def __init__(self, address: str, server: uvicorn.Server, thread: Thread) -> None:
+    def __init__(self, address: str, server: _Server, thread: Thread) -> None:
         self.address = address
         self._server = server
         self._thread = thread
+
+    def fault(self) -> str:
+        """What is wrong with the thread that answers; it is not started again."""
+        if not self._thread.is_alive():
+            return "the http thread has ended"
+        is_stuck = time.monotonic() - self._server.turned_s > STUCK_S
+        return "the http thread does not move" if is_stuck else ""
 
     def close(self) -> None:
         """Stop listening and cut off every connection, whatever the peers do."""
@@ -70,7 +80,7 @@ def serve(
         limit_concurrency=CONNECTIONS_MAX,
         h11_max_incomplete_event_size=HEADERS_MAX,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, Onlooker(status).look)
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
     address = _address(listener)
     thread.start()
@@ -112,6 +122,20 @@ def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, and when its loop last came round."""
+
+    def __init__(self, config: uvicorn.Config, each_turn: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.turned_s = time.monotonic()
+        self._each_turn = each_turn
+
+    async def on_tick(self, counter: int) -> bool:
+        self.turned_s = time.monotonic()
+        self._each_turn()
+        return await super().on_tick(counter)
 
 
 class _Connection(H11Protocol):

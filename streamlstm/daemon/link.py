@@ -123,6 +123,10 @@ class Link:
             errors=sum(session.errors for session in self._sessions),
         )
 
+    def fault(self) -> str:
+        """What is wrong with one of our network threads."""
+        return next((fault for session in self._sessions if (fault := session.fault())), "")
+
     def stop(self, patience_s: float = 3.0) -> None:
         """Say goodbye and end. Unacknowledged messages stay with the broker for the next start."""
         deadline_s = time.monotonic() + patience_s

@@ -31,6 +31,7 @@ IN_FLIGHT = 20  # publications without an answer: what mosquitto allows
 IN_HAND = 200  # of them with paho, so that its thread never waits for ours
 TAKEN_OVER = 0x8E
 UNCONFIRMED = "the subscriptions are not confirmed yet"
+STUCK_S = 30.0  # paho looks around at least once a second, and after every message
 FOREVER_S = 0xFFFFFFFF  # MQTT 5: the session never expires
 
 # topic, payload, is it retained, mid (0: QoS 0), epoch, was it sent before
@@ -144,6 +145,16 @@ class Session:
             self._revive_s, self._network = 0.0, None
             self.start()
 
+    def fault(self) -> str:
+        """What is wrong with paho's thread. One that has ended is begun anew by `revive`, in a while."""
+        if self._network is None or self._stopping:
+            return ""
+        if not self._network.is_alive():
+            return f"the network thread of '{self._client_id}' has ended"
+        # without a connection it may wait long, for the next attempt or for the look-up of a name
+        is_stuck = self.epoch and time.monotonic() - self._client.turned_s > STUCK_S
+        return f"the network thread of '{self._client_id}' does not move" if is_stuck else ""
+
     def stop(self, deadline_s: float, farewell: tuple[str, str] | None = None) -> None:
         """Publish `farewell` (topic, payload; retained), disconnect and end. What is unacknowledged stays with the
         broker for the next start."""
@@ -162,8 +173,8 @@ class Session:
     def _is_v5(self) -> bool:
         return self._settings.version == "5"
 
-    def _new_client(self, will: tuple[str, str] | None) -> paho.Client:
-        client = paho.Client(
+    def _new_client(self, will: tuple[str, str] | None) -> _Client:
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
@@ -222,7 +233,7 @@ class Session:
             with self._epoch_lock:
                 self.connections += 1
                 self.epoch = self.connections
-            self._connected_s = self.answered_s = time.monotonic()
+            self._connected_s = self.answered_s = self._client.turned_s = time.monotonic()
             self._why = UNCONFIRMED
             log.info(
                 "event=connected client=%r broker=%s session=%s",
@@ -289,9 +300,9 @@ class Session:
             topic = message.topic
         except UnicodeDecodeError as error:
             topic = error.object.decode("utf-8", "backslashreplace")
-        self._receive(
-            topic, message.payload, message.retain, message.mid if message.qos else 0, self.epoch, message.dup
-        )
+        mid = message.mid if message.qos else 0
+        self._receive(topic, message.payload, message.retain, mid, self.epoch, message.dup)
+        self._client.turned_s = time.monotonic()  # many messages may be read in one turn, and each wait for room
 
     def _on_publish(self, _client: paho.Client, _user: Any, _mid: int, code: Any, _properties: Any) -> None:
         if code.is_failure:  # MQTT 5 only; 3.1.1 has no word for it
@@ -316,6 +327,16 @@ class Session:
 
     def _rival(self) -> str:
         return f"another client uses the id '{self._client_id}' (mqtt.client_id): each throws the other out"
+
+
+class _Client(paho.Client):
+    """paho's, and when its thread last came round."""
+
+    turned_s = 0.0
+
+    def loop_misc(self) -> paho.MQTTErrorCode:
+        self.turned_s = time.monotonic()
+        return super().loop_misc()
 
 
 def _send_at_once(_client: paho.Client, _user: Any, sock: Any) -> None:

@@ -22,6 +22,7 @@ from streamlstm.daemon.keeper import Keeper
 from streamlstm.daemon.link import Link
 from streamlstm.daemon.publisher import Publisher
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
+from streamlstm.daemon.watch import Watch
 from streamlstm.engine import Engine
 from streamlstm.events import BEGINNING, SECOND_NS, Discarded, Forecast, Output, Reason
 from streamlstm.store.store import Store
@@ -41,12 +42,13 @@ class Daemon:
     Every message received has exactly one outcome in `status().report`, and is then acknowledged.
     """
 
-    def __init__(self, config: Config, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, config: Config, *, clock: Callable[[], int] = time.time_ns, watch: Watch | None = None) -> None:
         self.config = config
         self.address = ""  # of the page, once it is served
         self.broker_url = ""  # where messages are expected, once that is known
         self.history = History()
         self._clock = clock
+        self._watch = watch or Watch()
         self._version = _version()
         self._started_ns = clock()
         self._engine = Engine(
@@ -88,6 +90,7 @@ class Daemon:
             if directory := self.config.state.directory:
                 self._keeper = Keeper(self._engine, Store(directory), self.config.state.snapshot)
                 open_things.push(self._put_away)
+            open_things.callback(self._watch.end)
             mqtt = self.config.mqtt
             if mqtt.url == "embedded":
                 broker = open_things.enter_context(Embedded())
@@ -104,7 +107,8 @@ class Daemon:
             open_things.callback(server.close)
             self.address = server.address
             log.info("event=listening address=%s", server.address)
-            self._engine.warm_up()
+            self._watch.over(server)
+            self._engine.warm_up(self._watch.starting)
             self._recover()
             gc.freeze()  # what is there by now stays: no collection need look at it again
             router = self._decoder.router
@@ -113,6 +117,7 @@ class Daemon:
             publisher = Publisher(link, self.config, self.history)
             open_things.callback(self._say_goodbye, link, publisher)
             link.start()
+            self._watch.over(link)
             self._loop(link, publisher, stop)
 
     def _loop(self, link: Link, publisher: Publisher, stop: threading.Event) -> None:
@@ -167,7 +172,8 @@ class Daemon:
         oldest_ns = link.oldest_ns
         waited_s = 0.0 if oldest_ns is None else max(0, now_ns - oldest_ns) / SECOND_NS
         connection = link.connection
-        status = self._new_status(connection, link.waiting, connection.why, publisher.published, waited_s)
+        fault = self._watch.beat(connection.why)
+        status = self._new_status(connection, link.waiting, connection.why, publisher.published, waited_s, fault)
         if status.ready != self._told_ready:
             log.info("event=%s why=%r", "ready" if status.ready else "not_ready", status.why)
         if link.epoch not in (0, self._told_epoch):  # a new connection, perhaps to a broker that has forgotten us
@@ -181,13 +187,20 @@ class Daemon:
         self._is_starting = False
 
     def _say_goodbye(self, link: Link, publisher: Publisher) -> None:
+        self._watch.stopping()
         link.stop()
         # the last word on what was received and what became of it
         connection = replace(link.connection, connected=False, why="stopped")
         self._status = self._new_status(connection, link.waiting, "stopped", publisher.published)
 
     def _new_status(
-        self, connection: Connection | None, waiting: int, why: str, published: int = 0, waited_s: float = 0.0
+        self,
+        connection: Connection | None,
+        waiting: int,
+        why: str,
+        published: int = 0,
+        waited_s: float = 0.0,
+        fault: str = "",
     ) -> Status:
         connection = connection or Connection()
         now_ns = self._clock()
@@ -209,6 +222,7 @@ class Daemon:
             report=self._engine.report(),
             state_bytes=self._keeper.bytes,
             snapshot_age_s=self._keeper.age_s(now_ns),
+            fault=fault,
         )
 
 

@@ -42,6 +42,7 @@ class Status:
     report: Report
     state_bytes: int = 0  # on the disk; 0: nothing survives
     snapshot_age_s: float = nan  # since the oldest series' snapshot; NaN: there is none yet
+    fault: str = ""  # of a thread that we need; empty: none is known
 
 
 LAG_BOUNDS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)  # seconds

@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from streamlstm.config import Stream
 from streamlstm.daemon import http as ours
-from streamlstm.daemon.app import STALLED_S, STARTING_S
+from streamlstm.daemon.health import STALLED_S, STARTING_S
 from streamlstm.daemon.history import History
 from streamlstm.daemon.http import HttpError, serve
 from streamlstm.events import SECOND_NS
