@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from streamlstm.config import Stream
+from streamlstm.config import Model, Stream
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Observation
+from streamlstm.events import SECOND_NS, Observation, Shed
 from streamlstm.model.batch import Learner, Step
 
 STREAM = Stream(name="s/{n}", topic="s/{n}", leads=(1, 5, 24, 48), step="1h")
@@ -31,9 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--observations", type=int, default=300)
+    parser.add_argument("--preset", default="full")
+    parser.add_argument("--shed", action="store_true", help="without learning, as when more comes than can be learned")
     wanted = parser.parse_args()
     print(platform.processor() or platform.machine(), *(f"{p} {version(p)}" for p in ("numba", "numpy")))
-    engine = Engine([STREAM], seed=1, max_series=wanted.series)
+    stream = STREAM.model_copy(update={"model": Model.model_validate({"preset": wanted.preset})})
+    engine = Engine([stream], seed=1, max_series=wanted.series)
     began_s = time.perf_counter()
     engine.warm_up()
     print(f"compiled, or taken from the cache: {time.perf_counter() - began_s:.1f} s")
@@ -41,6 +44,7 @@ def main() -> None:
     print(f"resident after start: {start / 2**20:.0f} MiB")
     inside, around = [], []
     for run in range(RUNS):
+        engine.feed([Shed(wanted.shed and run > 0)])  # the first fills the memory of replay
         took_s, took_inside_s = feed(engine, wanted.series, wanted.observations, run)
         count = wanted.series * wanted.observations
         around.append(took_s / count * 1e6)
@@ -57,10 +61,10 @@ def feed(engine: Engine, series: int, observations: int, run: int) -> tuple[floa
     inside_s = 0.0
     plain = Learner.take
 
-    def timed(learner: Learner, steps: list[Step]) -> np.ndarray:
+    def timed(learner: Learner, steps: list[Step], *, sheds: bool) -> np.ndarray:
         nonlocal inside_s
         began_s = time.perf_counter()
-        out = plain(learner, steps)
+        out = plain(learner, steps, sheds=sheds)
         inside_s += time.perf_counter() - began_s
         return out
 

@@ -27,6 +27,7 @@ from streamlstm.events import (
     Observation,
     Output,
     Reason,
+    Shed,
     State,
     Tick,
 )
@@ -68,6 +69,8 @@ class Engine:
         self._joined = 0
         self._missing = 0
         self._quarantined = 0
+        self._sheds = False
+        self._shed = 0  # updates
 
     def warm_up(self, begins: Callable[[str], None] = lambda _: None) -> None:
         """Compile every stream's kernels (seconds the first time), so that no observation waits for it.
@@ -98,6 +101,9 @@ class Engine:
                     self._know(item, out)
                 case Discarded():
                     out.append(item)
+                case Shed(on):
+                    done += self._learn(out)  # as it came before
+                    out, self._sheds = [], on
                 case Tick():
                     done += self._learn(out)  # before the clock moves
                     out = []
@@ -134,6 +140,8 @@ class Engine:
             closed=self._roster.shelf.series,
             closed_bytes=self._roster.shelf.bytes,
             ended=dict(self._roster.ended),
+            sheds=self._sheds,
+            shed=self._shed,
         )
 
     def series(self) -> list[str]:
@@ -356,7 +364,8 @@ class Engine:
         said: dict[int, list[Output]] = {}
         for learner, batch in ready.items():
             steps = [self._step(learner, item) for _, item in batch]
-            rows = learner.take(steps)
+            rows = learner.take(steps, sheds=self._sheds)
+            self._shed += learner.shed
             tails = rows[:, learner.columns["tail"]].tolist()
             for (place, item), step, row, tail in zip(batch, steps, rows, tails, strict=True):
                 said[place] = self._said(item, step, learner.frame, row, tail)

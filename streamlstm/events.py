@@ -108,6 +108,15 @@ class Close(NamedTuple):
     forget: bool = False  # or not kept; of a closed series, what was kept
 
 
+class Shed(NamedTuple):
+    """From here on learning is shed, or is not any more: the host's word that more comes than can be learned.
+
+    An input like any other, so that what was not learned is not learned either when the inputs are gone through again.
+    """
+
+    on: bool
+
+
 class Opened(NamedTuple):
     """A series was seen for the first time."""
 
@@ -268,5 +277,5 @@ class Event(NamedTuple):
     strength: float  # of an anomaly: its digits of surprise over the limit at which it is told; NaN otherwise
 
 
-Input = Observation | Known | Discarded | Tick | Close
+Input = Observation | Known | Discarded | Tick | Close | Shed
 Output = Forecast | Discarded | Opened | Closed | Changed | Event

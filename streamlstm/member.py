@@ -66,6 +66,8 @@ class Report:
     closed: int = 0  # series on the shelf: not heard for as long as their ttl, to go on when they are
     closed_bytes: int = 0
     ended: Mapping[str, Totals] = field(default_factory=dict)  # of all closed series, by stream
+    sheds: bool = False  # whether updates of the weights are not made, since more comes than can be learned
+    shed: int = 0  # those that were not
 
 
 @dataclass(slots=True)

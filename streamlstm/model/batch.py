@@ -88,11 +88,20 @@ class Learner:
         """All rows of a series; slot: of the first."""
         return [self.rows.export(slot + k) for k in range(self.rows_a_series)]
 
-    def take(self, steps: Sequence[Step]) -> Floats:
-        """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
+    def take(self, steps: Sequence[Step], *, sheds: bool = False) -> Floats:
+        """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`).
+
+        sheds: everything moves on but the weights of the cells, whose updates are most of the work.
+        """
+        self._plan["shed"], self._work["shed"] = sheds, 0
         if self.face is None:
             return self._take(steps)
         return np.array([self._together(self.face, step, self._take(_faces(self.face, step))) for step in steps])
+
+    @property
+    def shed(self) -> int:
+        """Updates that the last call of `take` did not make."""
+        return int(self._work["shed"][0])
 
     def _together(self, face: Face, step: Step, said: Floats) -> Floats:
         """What the rows of one series have said, as one forecast's numbers."""

@@ -27,9 +27,15 @@ START = 16  # observations before the first window: the running scales mean noth
 
 @stage
 def learn(s, m, plan, work, k):
-    """Every eighth observation: choose windows, and let every cell learn from them. k: the newest step recorded."""
+    """Every eighth observation: choose windows, and let every cell learn from them. k: the newest step recorded.
+
+    Not where learning is shed: then the cells go on with the weights that they have.
+    """
     s.phase = (s.phase + 1) % CYCLE
     if s.seen < START or s.phase != 0:
+        return
+    if plan.shed != 0:
+        work.shed += shape(s, work, plan).cells
         return
     steps = choose_windows(s, plan, work, k)
     if steps <= 0:

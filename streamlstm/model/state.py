@@ -218,6 +218,7 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("lowest", number),  # physical bounds
             ("highest", number),
             ("whole", whole),  # 1: values are whole numbers, and so are the ends of intervals
+            ("shed", whole),  # 1: the cells' weights stay as they are; set before each call
         ],
         align=True,
     )
@@ -241,6 +242,7 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("gradient", single, (n.weights,)),
             ("label", number, (n.cells, K, B, n.heads)),  # of each cell's heads, in scales of its base; NaN none
             ("start", np.int64, (B,)),  # the first step of each window; -1 none
+            ("shed", np.int64),  # updates that were not made; counted over a call
             ("a", single, (F + H,)),  # of the step on, as `first`
             ("outside", single, (n.outside,)),  # features that only some cells see, and, by its size alone, how many
             ("beside_cells", np.int8, (n.beside_cells,)),
