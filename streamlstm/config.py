@@ -51,6 +51,9 @@ class Limits(Section):
     memory: Annotated[Size, Field(ge=2**20, description="bytes for all series' states")] = 4 * 2**30
     closed: Annotated[Size, Field(ge=0, description="bytes for what closed series had learned")] = 256 * 2**20
     payload: Annotated[Size, Field(ge=16, le=16 * 2**20, description="bytes of one message")] = 64 * 2**10
+    shed_after: Annotated[
+        Duration, Field(description="how long more may come than can be learned, until it is not; 0s: for ever")
+    ] = 60 * UNITS_NS["s"]
 
 
 # What a preset sets; each setting given beside it wins.

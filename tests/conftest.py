@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "test_cli.py",
         "system/test_same.py",
         "system/test_daemon.py",
+        "system/test_flood.py",
     ),
     "sizes of the pages in config/": ("test_config_pages.py", "test_truths.py", "test_categories.py"),
     "kernels": ("kernels/", "test_quality.py"),

@@ -93,13 +93,16 @@ def info(*, version: str, config_hash: str, series: int, started_ns: int) -> byt
     )
 
 
-def health(*, is_ready: bool, why: str, lag_s: float, oldest_unacknowledged_s: float, time_ns: int) -> bytes:
-    """How we do; `why` says what readiness waits for."""
+def health(
+    *, is_ready: bool, why: str, sheds: bool, lag_s: float, oldest_unacknowledged_s: float, time_ns: int
+) -> bytes:
+    """How we do; `why` says what readiness waits for, `sheds` whether forecasts go on without learning."""
     return orjson.dumps(
         {
             "v": VERSION,
             "status": "ok" if is_ready else "not_ready",
             "why": why,
+            "learning": "shed" if sheds else "on",
             "lag_s": lag_s,
             "oldest_unacknowledged_s": oldest_unacknowledged_s,
             "time": rfc3339(time_ns),

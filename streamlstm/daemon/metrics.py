@@ -127,10 +127,14 @@ def _learning(status: Status) -> Iterator[Metric]:
     totals = sum([*[one.totals for one in series], *ended.values()], Totals())
     yield _counter("updates", "Updates of the weights.", totals.updates)
     skipped = CounterMetricFamily(
-        "streamlstm_updates_skipped", "Updates of the weights that were refused, by reason.", labels=["reason"]
+        "streamlstm_updates_skipped",
+        "Updates of the weights that were not made: refused as not finite, or shed when more came than can be learned.",
+        labels=["reason"],
     )
     skipped.add_metric(["not_finite"], totals.updates_skipped)
+    skipped.add_metric(["overload"], status.report.shed)
     yield skipped
+    yield _gauge("learning_shed", "1 while forecasts go on without learning.", status.report.sheds)
     yield _counter("gaps", "How often at least one step of a series was missed.", totals.gaps)
     norms = GaugeMetricFamily(
         "streamlstm_gradient_norm",

@@ -66,8 +66,9 @@ class Publisher:
 
     def health(self, status: Status) -> None:
         health = encode.health(
-            is_ready=status.ready,
-            why=status.why,
+            is_ready=status.ready and not status.fault,
+            why=status.fault or status.why,
+            sheds=status.report.sheds,
             lag_s=status.lag_s,
             oldest_unacknowledged_s=status.oldest_unacknowledged_s,
             time_ns=status.time_ns,

@@ -20,11 +20,12 @@ from streamlstm.daemon.http import serve
 from streamlstm.daemon.inbox import Message
 from streamlstm.daemon.keeper import Keeper
 from streamlstm.daemon.link import Link
+from streamlstm.daemon.overload import Overload
 from streamlstm.daemon.publisher import Publisher
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.daemon.watch import Watch
 from streamlstm.engine import Engine
-from streamlstm.events import BEGINNING, SECOND_NS, Discarded, Forecast, Output, Reason
+from streamlstm.events import BEGINNING, SECOND_NS, Discarded, Forecast, Output, Reason, Shed
 from streamlstm.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Daemon:
         self._received_before = 0  # messages, of all processes that had this state
         self._resumed = True  # what was recovered is published
         self._decoder = Decoder(config.streams, config.mqtt.base, config.limits.payload)
+        self._overload = Overload(config.limits.shed_after / SECOND_NS)
         self._lag = Histogram(LAG_BOUNDS)
         self._learning = Histogram(LEARN_BOUNDS)
         self._lag_s = 0.0
@@ -127,6 +129,9 @@ class Daemon:
             if not self._resumed and link.epoch:
                 self._resumed = True
                 publisher.resume(self._engine.report(), self._engine.closed(), self._clock())
+            if self._overload.changes(len(messages) < BATCH, time.monotonic()):
+                self._engine.feed(self._keeper.keep([Shed(self._overload.sheds)]))
+                log.warning("event=overload sheds_learning=%s waiting=%d", self._overload.sheds, link.waiting)
             if messages:
                 self._learn(messages, link, publisher)
             now_ns = self._clock()
@@ -179,7 +184,9 @@ class Daemon:
         if link.epoch not in (0, self._told_epoch):  # a new connection, perhaps to a broker that has forgotten us
             self._told_epoch = link.epoch
             publisher.info(status)
-        if link.epoch and (status.ready != self._told_ready or now_ns - self._told_ns >= HEALTH_NS):
+        is_news = status.ready != self._told_ready or self._status.fault != fault
+        is_news |= status.report.sheds != self._status.report.sheds
+        if link.epoch and (is_news or now_ns - self._told_ns >= HEALTH_NS):
             self._told_ns = now_ns
             publisher.health(status)
         self._told_ready = status.ready

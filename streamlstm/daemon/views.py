@@ -46,6 +46,7 @@ def overview(status: Status) -> dict[str, Any]:
         "missing": report.missing,
         "quarantined": report.quarantined,
         "held": report.held,
+        "sheds": report.sheds,
         "discarded": {reason.value: n for reason, n in sorted(report.discarded.items()) if n},
         "series": len(report.series),
         "states": Counter(one.state.value for one in report.series),

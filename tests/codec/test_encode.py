@@ -218,10 +218,17 @@ def test_info_is_as_its_schema_says(version, series, started_ns):
     assert set(payload) == set(encode.schema("info")["properties"])
 
 
-@given(st.booleans(), st.text("aü \n"), st.floats(min_value=0) | st.just(nan), st.integers(0, 2**62))
-def test_health_is_as_its_schema_says(is_ready, why, seconds, time_ns):
+@given(st.booleans(), st.text("aü \n"), st.booleans(), st.floats(min_value=0) | st.just(nan), st.integers(0, 2**62))
+def test_health_is_as_its_schema_says(is_ready, why, sheds, seconds, time_ns):
     payload = json.loads(
-        encode.health(is_ready=is_ready, why=why, lag_s=seconds, oldest_unacknowledged_s=seconds, time_ns=time_ns),
+        encode.health(
+            is_ready=is_ready,
+            why=why,
+            sheds=sheds,
+            lag_s=seconds,
+            oldest_unacknowledged_s=seconds,
+            time_ns=time_ns,
+        ),
         parse_constant=refuse,
     )
     SCHEMAS["health"].validate(payload)

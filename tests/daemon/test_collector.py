@@ -44,6 +44,15 @@ def test_every_reason_and_state_is_there_from_the_start():
     assert all(seen["streamlstm_messages_rejected_total", reason.value] == 0 for reason in Reason)
     assert all(seen["streamlstm_series_state", state.value] == 0 for state in State)
     assert seen["streamlstm_updates_skipped_total", "not_finite"] == 0
+    assert seen["streamlstm_updates_skipped_total", "overload"] == 0
+
+
+def test_updates_that_were_shed_are_counted_as_skipped_and_it_is_told_while_they_are(last):
+    told = status([report(last, updates_skipped=1)], time_ns=NOW_NS)
+    seen = samples(replace(told, report=replace(told.report, sheds=True, shed=12)))
+    assert seen["streamlstm_updates_skipped_total", "not_finite"] == 1
+    assert seen["streamlstm_updates_skipped_total", "overload"] == 12
+    assert seen["streamlstm_learning_shed",] == 1
 
 
 def test_counts_of_the_status_are_shown_as_they_are(last):
