@@ -43,6 +43,8 @@ class Watch:
         self._said = ""  # STATUS= as systemd knows it
         self._is_ready = False
         self._fed_s = 0.0
+        if ends:
+            faulthandler.enable()  # SIGABRT is how systemd ends what it has not heard of for too long
 
     def over(self, part: Part) -> None:
         """One more without which we are of no use."""
