@@ -52,6 +52,12 @@ _settings: Any = numba.config
 _settings.CACHE_DIR = str(_cache_folder(_settings.CACHE_DIR))
 
 
+def forget_compiled() -> None:
+    """Throw away what is kept between starts: a full disk or a power cut may have left a piece that cannot be read."""
+    for file in Path(_settings.CACHE_DIR).rglob("*.nb[ic]"):
+        file.unlink(missing_ok=True)
+
+
 def _cpu_features() -> str | None:
     """AVX-512 in full where there is any: LLVM keeps to half its width on most CPUs, and our loops are long enough."""
     if _settings.CPU_FEATURES is not None or _settings.CPU_NAME is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from streamlstm.config import Stream
 from streamlstm.distribution import probabilities
 from streamlstm.events import Floats, Frame
+from streamlstm.kernels import forget_compiled
 from streamlstm.model.arena import NEVER, Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
@@ -156,7 +157,17 @@ class Learner:
         return out
 
     def compile(self) -> None:
-        """Have the machine code ready. Types decide it, not values: no row is touched."""
+        """Have the machine code ready. Types decide it, not values: no row is touched.
+
+        What cannot be read of what is kept between starts is thrown away, all of it, and made anew, once.
+        """
+        try:
+            self._compile()
+        except Exception:  # a damaged pickle may raise anything at all; what is not its fault comes again
+            forget_compiled()
+            self._compile()
+
+    def _compile(self) -> None:
         if not self.rows.chunks:
             self.rows.reserve()
         self._call(self.rows, 0, [])
