@@ -69,7 +69,7 @@ class Engine:
         self._joined = 0
         self._missing = 0
         self._quarantined = 0
-        self._sheds = False
+        self.sheds = False  # whether learning is shed
         self._shed = 0  # updates
 
     def warm_up(self, begins: Callable[[str], None] = lambda _: None) -> None:
@@ -103,7 +103,7 @@ class Engine:
                     out.append(item)
                 case Shed(on):
                     done += self._learn(out)  # as it came before
-                    out, self._sheds = [], on
+                    out, self.sheds = [], on
                 case Tick():
                     done += self._learn(out)  # before the clock moves
                     out = []
@@ -140,7 +140,7 @@ class Engine:
             closed=self._roster.shelf.series,
             closed_bytes=self._roster.shelf.bytes,
             ended=dict(self._roster.ended),
-            sheds=self._sheds,
+            sheds=self.sheds,
             shed=self._shed,
         )
 
@@ -207,13 +207,13 @@ class Engine:
         """All that was ever counted."""
         discarded = {reason.value: count for reason, count in sorted(self._discarded.items())}
         ended = {stream: tuple(totals) for stream, totals in sorted(self._roster.ended.items())}
-        counted = (self._learned, self._gathered, self._joined, self._missing, self._quarantined)
+        counted = (self._learned, self._gathered, self._joined, self._missing, self._quarantined, self._shed)
         return packed(Counts(*counted, discarded, ended))
 
     def restore_counts(self, state: bytes) -> None:
         """Go on counting from there."""
         known: Counts = unpacked(Counts, state)
-        self._learned, self._gathered, self._joined, self._missing, self._quarantined = known[:5]
+        self._learned, self._gathered, self._joined, self._missing, self._quarantined, self._shed = known[:6]
         self._discarded = Counter({Reason(reason): count for reason, count in known.discarded.items()})
         self._roster.ended.clear()
         self._roster.ended.update({stream: Totals(*totals) for stream, totals in known.ended.items()})
@@ -364,7 +364,7 @@ class Engine:
         said: dict[int, list[Output]] = {}
         for learner, batch in ready.items():
             steps = [self._step(learner, item) for _, item in batch]
-            rows = learner.take(steps, sheds=self._sheds)
+            rows = learner.take(steps, sheds=self.sheds)
             self._shed += learner.shed
             tails = rows[:, learner.columns["tail"]].tolist()
             for (place, item), step, row, tail in zip(batch, steps, rows, tails, strict=True):

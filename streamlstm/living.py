@@ -70,6 +70,7 @@ class Counts(NamedTuple):
     joined: int
     missing: int
     quarantined: int
+    shed: int  # updates of the cells, under overload
     discarded: dict[str, int]  # by reason
     ended: dict[str, tuple[int, ...]]  # by stream: the totals of closed series
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streamlstm.events import Close, Discarded, Input, Known, Observation, Reason, Tick
+from streamlstm.events import Close, Discarded, Input, Known, Observation, Reason, Shed, Tick
 
 FORMAT = 1
 
@@ -42,11 +42,12 @@ class _Batch(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     known: list[Known] = []
     ticks: list[Tick] = []
     closes: list[Close] = []
+    sheds: list[Shed] = []
     refused: dict[str, int] = {}
     deliveries: list[Delivery] = []
 
 
-_LETTERS = {Observation: "o", Known: "k", Tick: "t", Close: "c"}
+_LETTERS = {Observation: "o", Known: "k", Tick: "t", Close: "c", Shed: "s"}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Batch).decode
 
@@ -73,6 +74,8 @@ def to_bytes(said: Entry) -> bytes:
                 batch.ticks.append(item)
             case Close():
                 batch.closes.append(item)
+            case Shed():
+                batch.sheds.append(item)
     batch.refused = {reason.value: count for reason, count in sorted(said.refused.items())}
     batch.deliveries = list(said.deliveries)
     return _encode(batch)
@@ -87,7 +90,7 @@ def from_bytes(body: bytes) -> Entry:
         raise ValueError(f"no entry of a journal: {error}") from error
     if batch.format != FORMAT:
         raise ValueError(f"an entry of format {batch.format}: this program knows {FORMAT}")
-    lists: tuple[list[Any], ...] = (batch.observations, batch.known, batch.ticks, batch.closes)
+    lists: tuple[list[Any], ...] = (batch.observations, batch.known, batch.ticks, batch.closes, batch.sheds)
     next_of = {letter: iter(items) for letter, items in zip(_LETTERS.values(), lists, strict=True)}
     try:
         inputs = tuple(next(next_of[letter]) for letter in batch.order)

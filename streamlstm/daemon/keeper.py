@@ -15,7 +15,7 @@ import msgspec
 
 from streamlstm.codec.journal import Delivery, entry, to_bytes
 from streamlstm.daemon.inbox import Message
-from streamlstm.daemon.recovery import COMMONS, HEAD, WINDOW, Head, recover
+from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin, recover
 from streamlstm.daemon.redelivery import Redelivery
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Close, Input, Known, Observation, Output, Tick
@@ -151,9 +151,9 @@ class Keeper:
         if self._ticks:
             self._append(self._ticks)
         at = self._began_at = self._store.last
-        window = Shared(WINDOW, at, msgspec.msgpack.encode(self._known.export()))
+        origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds)))
         commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
-        self._store.share([window, *commons])
+        self._store.share([origin, *commons])
         left = self._todo or ()  # of a sweep that is given up for this one
         self._began_ns, self._todo = now_ns, deque(dict.fromkeys([*self._engine.series(), *left, *self._ended]))
         self._ended = {}

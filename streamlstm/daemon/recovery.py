@@ -19,7 +19,7 @@ import msgspec
 
 from streamlstm.codec.journal import Delivery, Entry, from_bytes
 from streamlstm.engine import Engine
-from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Observation, Output
+from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Observation, Output, Shed
 from streamlstm.living import Standing
 from streamlstm.store.errors import StateRefused
 from streamlstm.store.records import Shared
@@ -27,7 +27,14 @@ from streamlstm.store.store import Store
 
 log = logging.getLogger(__name__)
 
-HEAD, WINDOW, COMMONS = "head", "window", "commons:"  # names of what is shared
+HEAD, ORIGIN, COMMONS = "head", "origin", "commons:"  # names of what is shared
+
+
+class Origin(msgspec.Struct, array_like=True):
+    """Where the journal begins: what is of no series, and of no stream."""
+
+    deliveries: list[Delivery]  # the newest that are in the journal
+    sheds: bool  # learning is shed
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -89,9 +96,11 @@ class _Run:
         for name in store.names():
             if name.startswith(COMMONS):
                 self._common(name.removeprefix(COMMONS), store.shared(name))
-        for shared in store.shared(WINDOW):
+        for shared in store.shared(ORIGIN):
             if shared.at == store.pruned:
-                self.recovered.deliveries += msgspec.msgpack.decode(shared.body, type=list[Delivery])
+                origin = msgspec.msgpack.decode(shared.body, type=Origin)
+                self.recovered.deliveries += origin.deliveries
+                engine.feed([Shed(origin.sheds)])
 
     def join_in(self, index: int) -> None:
         """Let those series join in whose snapshots are of no later input."""

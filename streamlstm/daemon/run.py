@@ -164,6 +164,8 @@ class Daemon:
                     self.history.record(output)
 
         self._keeper.recover(heard)
+        if self._engine.sheds:  # the last process did; this one has seen no overload
+            self._engine.feed(self._keeper.keep([Shed(False)]))
         report = self._engine.report()
         counts = (report.learned, report.gathered, report.joined, report.missing, report.quarantined, report.held)
         self._received_before = sum(counts) + sum(report.discarded.values())

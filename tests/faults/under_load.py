@@ -37,6 +37,8 @@ url = "{url}"
 keepalive = "5s"
 [http]
 listen = "127.0.0.1:0"
+[limits]
+shed_after = "0s"
 [state]
 directory = "{state}"
 snapshot = "300ms"
