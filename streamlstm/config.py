@@ -393,7 +393,7 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
 
 def config_hash(config: Config) -> str:
     """Twelve hex digits that change when a setting does; who we are to the broker is left out."""
-    plain = config.model_dump(mode="json", exclude={"mqtt": {"username", *FILES}})
+    plain = config.model_dump(mode="json", exclude={"mqtt": {"username", *FILES}, "state": True})
     return blake2b(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode(), digest_size=6).hexdigest()
 
 

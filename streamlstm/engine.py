@@ -237,7 +237,7 @@ class Engine:
             if why := self._roster.refusal(obs):
                 out.append(Discarded(obs.series, obs.time_ns, Reason.SERIES_LIMIT, why))
                 return
-            out += self._roster.open(obs)
+            out += self._roster.begin(obs)
             member = self._roster.members[obs.series]
         if obs.received_ns > member.heard_ns:
             for one in (member, *member.coarser):

@@ -78,7 +78,7 @@ class Roster:
         ended = (Close(one.series, one.refused) for one in self.members.values() if one.refused or one.is_over(now_ns))
         return [*islice(ended, CLOSINGS), *[Close(series, forget=True) for series in self.shelf.overfull()]]
 
-    def open(self, obs: Observation) -> list[Opened]:
+    def begin(self, obs: Observation) -> list[Opened]:
         """Give the series of an observation its place, with what it had learned if it was closed."""
         stream = self.opening.streams[obs.stream]
         finest = self.opening.member(obs.series, stream)

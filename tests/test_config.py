@@ -13,7 +13,7 @@ from streamlstm.codec.covariates import plan
 from streamlstm.config import Config, Covariate, Limits, Model, Stream, config_hash, load
 from streamlstm.naming import EACH, is_series_name, key_path, reaches, topic_filter
 from streamlstm.problems import ConfigError
-from streamlstm.sections import Http, Mqtt
+from streamlstm.sections import Http, Mqtt, State
 from streamlstm.units import UNITS_NS, duration_ns, lead, size_bytes
 
 EXAMPLE = Path(__file__).parent.parent / "config" / "example.toml"
@@ -60,6 +60,7 @@ def declared(section):
     ("header", "path", "section"),
     [
         ("[mqtt]", ("mqtt",), Mqtt),
+        ("[state]", ("state",), State),
         ("[http]", ("http",), Http),
         ("[limits]", ("limits",), Limits),
         ("[[streams]]", ("streams", 0), Stream),
@@ -591,3 +592,10 @@ def test_the_hash_changes_with_a_setting_and_not_with_who_we_are(given_text, tmp
     assert config_hash(given_text(SMALL, {"STREAMLSTM_SEED": "2"})) != plain
     login = {"STREAMLSTM_MQTT__USERNAME": "me", "STREAMLSTM_MQTT__PASSWORD_FILE": "p"}
     assert config_hash(given_text(SMALL, login)) == plain
+
+
+def test_the_state_is_kept_beside_the_configuration_where_its_path_is_relative(given_text, tmp_path):
+    config = given_text(SMALL + '\n[state]\ndirectory = "state"\n')
+    assert config.state.directory == tmp_path / "state"
+    assert given_text(SMALL).state.directory is None
+    assert config_hash(config) == config_hash(given_text(SMALL))  # where it is kept changes no forecast

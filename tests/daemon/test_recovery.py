@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamlstm.events import Reason
+from streamlstm.events import Close, Discarded, Known, Observation, Reason, Shed, Tick
 from tests.faults.lives import STREAMS, hurried, lived, state
 
 
@@ -24,4 +24,5 @@ def test_the_lives_of_that_test_see_all_that_may_happen(tmp_path):
     report = life.engine.report()
     assert kills > 5 and life.store.pruned > 0 and report.closed > 0
     assert report.discarded[Reason.SERIES_LIMIT] > 0 and report.discarded[Reason.MALFORMED] > 0
-    assert {one.stream for one in report.series} >= {stream.name for stream in STREAMS[:2]}
+    assert {one.stream for one in life.journal if isinstance(one, Observation)} == {stream.name for stream in STREAMS}
+    assert {type(one) for one in life.journal} == {Observation, Known, Tick, Close, Shed, Discarded}
