@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -103,15 +103,18 @@ def streamlstm(
 
 @app.command(epilog=EXIT_CODES)
 def run(config: Annotated[Path, typer.Option("--config", help="TOML file; the environment goes over it.")]) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C."""
-    with _until_signal() as stop:
-        checked = settings.load(config, os.environ)
+    """Run the daemon until SIGTERM or Ctrl-C; SIGHUP reads the configuration again."""
+    from streamlstm.daemon.reload import Reload
+
+    reload = Reload(lambda: settings.load(config, os.environ))
+    with _until_signal(reload.ask) as stop:
+        reload.load()  # its problems are told before anything else is imported
+        from streamlstm.daemon import service
         from streamlstm.daemon.notify import Notify
-        from streamlstm.daemon.run import Daemon
         from streamlstm.daemon.watch import Watch
 
         _log_to_stderr()
-        Daemon(checked, watch=Watch(Notify.of(os.environ, os.getpid()), ends=True)).run(stop)
+        service.serve(stop, reload, lambda: Watch(Notify.of(os.environ, os.getpid()), ends=True))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -333,8 +336,8 @@ def _fail(text: str, code: int, debug: bool) -> None:
 
 
 @contextmanager
-def _until_signal() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set; a second one ends the process at once."""
+def _until_signal(again: Callable[[], None] | None = None) -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set; a second one ends the process at once. again: what SIGHUP calls."""
     stop = threading.Event()
     before = {}
 
@@ -344,6 +347,8 @@ def _until_signal() -> Iterator[threading.Event]:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         before[each] = signal.signal(each, asked)
+    if again:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: again())
     try:
         yield stop
     finally:

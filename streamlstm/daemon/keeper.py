@@ -15,7 +15,7 @@ import msgspec
 
 from streamlstm.codec.journal import Delivery, entry, to_bytes
 from streamlstm.daemon.inbox import Message
-from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin, recover
+from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin, recover, succeed
 from streamlstm.daemon.redelivery import Redelivery
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Close, Input, Known, Observation, Output, Tick
@@ -106,6 +106,21 @@ class Keeper:
             self._begin(now_ns)
         else:
             self._step()
+
+    def hand_over(self, engine: Engine, every_ns: int) -> None:
+        """Let another engine, with another configuration, go on; the journal begins anew with it."""
+        self._every_ns = every_ns
+        if engine is self._engine:
+            return
+        for name, why in succeed(self._engine, engine).items():
+            log.warning("event=series_begins_anew series=%r why=%r", name, why)
+        self._engine = engine
+        if self._store is not None:
+            there = {*engine.series()}
+            self._ended = {name: None for name, *_ in self._store.saved() if name not in there}
+            self._begin(time.time_ns())
+            while self._todo is not None:
+                self._step()
 
     def close(self, patience_s: float) -> None:
         """Save what there is time for (0: nothing, since the disk may have failed); the journal has the rest."""

@@ -79,6 +79,10 @@ def _process(status: Status) -> Iterator[Metric]:
         status.learn_sum,
     )
     yield _counter("forecast_publish", "Forecasts published.", status.published)
+    reloads = CounterMetricFamily("streamlstm_config_reloads", "Reloads of the configuration.", labels=["status"])
+    for outcome, count in zip(("applied", "refused"), status.reloads, strict=True):
+        reloads.add_metric([outcome], count)
+    yield reloads
     yield _gauge("journal_bytes", "Journal and snapshots on the disk; 0 where nothing survives.", status.state_bytes)
     if status.snapshot_age_s == status.snapshot_age_s:
         yield _gauge("snapshot_age_seconds", "Age of the oldest snapshot of a series.", status.snapshot_age_s)

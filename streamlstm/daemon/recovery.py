@@ -78,6 +78,25 @@ def recover(store: Store, engine: Engine, heard: Callable[[Sequence[Output]], No
     return run.recovered
 
 
+def succeed(old: Engine, new: Engine) -> dict[str, str]:
+    """Move all series from one engine to another, one by one; returns those that do not fit there, and why."""
+    lost = dict[str, str]()
+    for stream, commons in old.commons().items():
+        try:
+            new.restore_commons(stream, commons)
+        except ValueError as error:
+            log.warning("event=covariates_begin_anew stream=%r why=%r", stream, str(error))
+    new.restore_counts(old.counts())
+    for name in old.series():
+        standing, state = old.export(name)
+        try:
+            new.restore(name, standing, state)
+        except ValueError as error:
+            lost[name] = str(error)
+        old.feed([Close(name, forget=True)])  # its memory may be needed
+    return lost
+
+
 class _Run:
     """One recovery."""
 

@@ -22,6 +22,7 @@ from streamlstm.daemon.keeper import Keeper
 from streamlstm.daemon.link import Link
 from streamlstm.daemon.overload import Overload
 from streamlstm.daemon.publisher import Publisher
+from streamlstm.daemon.reload import Reload
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.daemon.watch import Watch
 from streamlstm.engine import Engine
@@ -34,7 +35,7 @@ BATCH = 256  # messages; the clock ticks between batches
 NAP_S = 0.1  # how long an idle loop waits, and so how soon a stop is noticed
 AGAIN = Discarded("", BEGINNING, Reason.DUPLICATE, "sent again, and the journal has it")
 HEALTH_NS = 10 * SECOND_NS
-SAVING_S = 1.5  # at the end; with the farewell to the broker that is less than the five seconds of a supervisor
+FAREWELL_S, DRAINING_S, SAVING_S = 2.5, 0.5, 1.5  # at the end: together less than the five seconds of a supervisor
 
 
 class Daemon:
@@ -43,11 +44,23 @@ class Daemon:
     Every message received has exactly one outcome in `status().report`, and is then acknowledged.
     """
 
-    def __init__(self, config: Config, *, clock: Callable[[], int] = time.time_ns, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        watch: Watch | None = None,
+        before: Daemon | None = None,
+    ) -> None:
+        """before: one that has ended, to go on from with another configuration."""
         self.config = config
+        self.has_begun = False  # it takes messages
         self.address = ""  # of the page, once it is served
         self.broker_url = ""  # where messages are expected, once that is known
-        self.history = History()
+        self.history: History = before.history if before else History()
+        self._before = before
+        self._reload: Reload | None = before._reload if before else None
+        self._newer: Config | None = None
         self._clock = clock
         self._watch = watch or Watch()
         self._version = _version()
@@ -83,15 +96,17 @@ class Daemon:
         # Compiling may take a minute, and whoever asks for our health would take the silence for a fault.
         return replace(self._status, time_ns=self._clock()) if self._is_starting else self._status
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, reload: Reload | None = None) -> Config | None:
         """Learn and forecast until `stop` is set. A fault of our own ends everything, and is raised here.
 
-        So does a disk that fails (StoreFailed) and a state that cannot be right (StateRefused).
+        So does a disk that fails (StoreFailed) and a state that cannot be right (StateRefused). Where `reload` wants
+        another configuration it ends, too, and returns that: another daemon is to go on `before` which this one was.
         """
+        self._reload = reload
         with ExitStack() as open_things:
-            if directory := self.config.state.directory:
+            if self._before is None and (directory := self.config.state.directory):
                 self._keeper = Keeper(self._engine, Store(directory), self.config.state.snapshot)
-                open_things.push(self._put_away)
+            open_things.push(self._put_away)
             open_things.callback(self._watch.end)
             mqtt = self.config.mqtt
             if mqtt.url == "embedded":
@@ -111,20 +126,22 @@ class Daemon:
             log.info("event=listening address=%s", server.address)
             self._watch.over(server)
             self._engine.warm_up(self._watch.starting)
-            self._recover()
-            gc.freeze()  # what is there by now stays: no collection need look at it again
             router = self._decoder.router
             limit = self.config.limits.payload
             link = Link(mqtt, router.filters, fresh=router.fresh, clock=self._clock, payload_limit=limit)
             publisher = Publisher(link, self.config, self.history)
+            self._recover()
+            gc.freeze()  # what is there by now stays: no collection need look at it again
             open_things.callback(self._say_goodbye, link, publisher)
             link.start()
             self._watch.over(link)
+            self.has_begun = True
             self._loop(link, publisher, stop)
+        return self._newer
 
     def _loop(self, link: Link, publisher: Publisher, stop: threading.Event) -> None:
         next_tick_ns = 0
-        while not stop.is_set():
+        while not stop.is_set() and self._newer is None:
             messages = link.take(BATCH, NAP_S)
             if not self._resumed and link.epoch:
                 self._resumed = True
@@ -140,6 +157,10 @@ class Daemon:
                 publisher.send(self._keeper.tick(now_ns), now_ns)
                 self._tell(link, publisher, now_ns)
             self._keeper.sweep(now_ns)
+            if self._reload and (newer := self._reload.wanted(self.config)):
+                log.info("event=reloading")
+                self._watch.reloading()
+                self._newer = newer
 
     def _learn(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
         fresh, deliveries = self._keeper.fresh(messages)
@@ -163,7 +184,10 @@ class Daemon:
                 if isinstance(output, Forecast):
                     self.history.record(output)
 
-        self._keeper.recover(heard)
+        if self._before:
+            self._take_over(self._before)
+        else:
+            self._keeper.recover(heard)
         if self._engine.sheds:  # the last process did; this one has seen no overload
             self._engine.feed(self._keeper.keep([Shed(False)]))
         report = self._engine.report()
@@ -171,8 +195,21 @@ class Daemon:
         self._received_before = sum(counts) + sum(report.discarded.values())
         self._resumed = not (report.series or report.closed)
 
+    def _take_over(self, before: Daemon) -> None:
+        """Go on with what another daemon has learned, in this process."""
+        settings = [(one.seed, one.limits, one.streams) for one in (self.config, before.config)]
+        if settings[0] == settings[1]:
+            self._engine = before._engine
+        self._keeper = before._keeper
+        self._keeper.hand_over(self._engine, self.config.state.snapshot)
+        self._before = None
+        if self._reload:
+            self._reload.applied += 1
+
     def _put_away(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._keeper.close(SAVING_S if kind is None else 0.0)
+        """Unless another daemon goes on with it."""
+        if self._newer is None and self._before is None:
+            self._keeper.close(SAVING_S if kind is None else 0.0)
 
     def _tell(self, link: Link, publisher: Publisher, now_ns: int) -> None:
         """Say how we do: from here and nowhere else, so that a loop that hangs falls silent."""
@@ -196,8 +233,12 @@ class Daemon:
         self._is_starting = False
 
     def _say_goodbye(self, link: Link, publisher: Publisher) -> None:
-        self._watch.stopping()
-        link.stop()
+        if self._newer is None:
+            self._watch.stopping()
+        link.stop(FAREWELL_S)
+        ends_s = time.monotonic() + DRAINING_S
+        while time.monotonic() < ends_s and (messages := link.take(BATCH, 0.0)):
+            self._learn(messages, link, publisher)  # what is sent again is known then
         # the last word on what was received and what became of it
         connection = replace(link.connection, connected=False, why="stopped")
         self._status = self._new_status(connection, link.waiting, "stopped", publisher.published)
@@ -232,6 +273,7 @@ class Daemon:
             state_bytes=self._keeper.bytes,
             snapshot_age_s=self._keeper.age_s(now_ns),
             fault=fault,
+            reloads=(self._reload.applied, self._reload.refused) if self._reload else (0, 0),
         )
 
 
