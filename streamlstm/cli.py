@@ -36,6 +36,7 @@ EXIT_CODES = (
     "3 state refused (corrupt, newer, locked), 70 internal error."
 )
 
+JOURNAL_GIB = 0.6  # two sweeps of `daemon.keeper.MOST_BYTES`, and their log
 FINEST_NS = 300 * SECOND_NS  # a step that is not known yet is taken as this: a finer one takes no more
 
 app = typer.Typer(
@@ -241,6 +242,13 @@ def check_config(file: Annotated[Path, typer.Argument(help="TOML file.")], as_js
         out.print(f"{escape(each.name)}: {memory}")
     if any(each.ttl for each in checked.streams):
         out.print(f"limits.closed: {checked.limits.closed / 2**20:,.0f} MiB for what closed series had learned")
+    if checked.state.directory:
+        disk = (min(sum(sizes.values()) * most, checked.limits.memory) + checked.limits.closed) / 2**30
+        out.print(
+            f"state.directory: {escape(str(checked.state.directory))}, up to {disk + JOURNAL_GIB:.1f} GiB on the disk"
+        )
+    else:
+        out.print("[yellow]no state.directory: what is learned does not survive a restart[/yellow]")
     if fitting < most:
         out.print(f"[yellow]limits.memory holds {fitting:,} of limits.max_series = {most:,}[/yellow]")
 

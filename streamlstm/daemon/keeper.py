@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 STEP_BYTES = 2**20  # saved at once: a tenth of a second on a slow card
 STEP_EVERY_NS = SECOND_NS // 4
-MOST_INPUTS = 1_000_000  # behind a sweep's beginning, until the next is due whatever the clock says
+# Behind a sweep's beginning, until the next is due whatever the clock says: so the disk is bounded, and a start's time.
+MOST_INPUTS, MOST_BYTES = 1_000_000, 256 * 2**20
 TICKS = 60  # that changed nothing a subscriber sees: they wait so long for company
 
 
@@ -43,6 +44,7 @@ class Keeper:
         self._ended: dict[str, None] = {}  # series that a snapshot may still show open, or on the shelf
         self._todo: deque[str] | None = None  # of the sweep that is on
         self._began = self._began_ns = self._next_step_ns = 0
+        self._journaled = 0  # bytes, since the last sweep began
 
     def recover(self, heard: Callable[[Sequence[Output]], None]) -> None:
         """Go on where the store ends. Raises StateRefused, StoreFailed."""
@@ -53,7 +55,7 @@ class Keeper:
         self.position = found.position
         self._known.remember(found.deliveries)
         self._ended = {name: None for name, *_ in self._store.saved() if name not in {*self._engine.series()}}
-        self._began = self._store.pruned
+        self._began, self._journaled = self._store.pruned, found.bytes
         log.info(
             "event=recovered series=%d journaled=%d begun_anew=%d seconds=%.1f",
             found.series,
@@ -100,10 +102,9 @@ class Keeper:
         if self._todo is None:
             if not self._began_ns:
                 self._began_ns = now_ns
-            due = now_ns - self._began_ns >= self._every_ns or self._store.last - self._began >= MOST_INPUTS
-            if not due:
-                return
-            self._begin(now_ns)
+            is_long = self._store.last - self._began >= MOST_INPUTS or self._journaled >= MOST_BYTES
+            if is_long or now_ns - self._began_ns >= self._every_ns:
+                self._begin(now_ns)
         else:
             self._step()
 
@@ -157,7 +158,9 @@ class Keeper:
     def _append(self, inputs: Sequence[Input], deliveries: Sequence[Delivery] = ()) -> None:
         assert self._store is not None, "only called where there is one"
         said = entry(inputs, deliveries)
-        self._store.append(said.size, to_bytes(said))
+        body = to_bytes(said)
+        self._store.append(said.size, body)
+        self._journaled += len(body)
         self._ticks = []
 
     def _begin(self, now_ns: int) -> None:
@@ -171,7 +174,7 @@ class Keeper:
         self._store.share([origin, *commons])
         left = self._todo or ()  # of a sweep that is given up for this one
         self._began_ns, self._todo = now_ns, deque(dict.fromkeys([*self._engine.series(), *left, *self._ended]))
-        self._ended = {}
+        self._ended, self._journaled = {}, 0
 
     def _step(self) -> None:
         """Save some series as they are now."""

@@ -52,6 +52,7 @@ class Recovered:
     deliveries: list[Delivery] = field(default_factory=list)
     series: int = 0  # taken from snapshots
     inputs: int = 0  # read from the journal
+    bytes: int = 0  # of them
     lost: dict[str, str] = field(default_factory=dict)  # series that do not fit the configuration, and why
 
 
@@ -62,6 +63,7 @@ def recover(store: Store, engine: Engine, heard: Callable[[Sequence[Output]], No
     """
     run = _Run(store, engine)
     for batch in store.batches(store.pruned):
+        run.recovered.bytes += len(batch.body)
         run.join_in(batch.first - 1)
         if run.is_catching_up and batch.first > run.newest:
             run.catch_up()
