@@ -58,7 +58,8 @@ def entry(inputs: Sequence[Input], deliveries: Sequence[Delivery]) -> Entry:
     for item in inputs:
         if isinstance(item, Discarded):
             refused[item.reason] = refused.get(item.reason, 0) + 1
-    return Entry(tuple(one for one in inputs if not isinstance(one, Discarded)), refused, tuple(deliveries))
+    kept = tuple(one for one in inputs if not isinstance(one, Discarded))
+    return Entry(kept, dict(sorted(refused.items())), tuple(deliveries))
 
 
 def to_bytes(said: Entry) -> bytes:
@@ -76,7 +77,7 @@ def to_bytes(said: Entry) -> bytes:
                 batch.closes.append(item)
             case Shed():
                 batch.sheds.append(item)
-    batch.refused = {reason.value: count for reason, count in sorted(said.refused.items())}
+    batch.refused = {reason.value: count for reason, count in said.refused.items()}
     batch.deliveries = list(said.deliveries)
     return _encode(batch)
 

@@ -49,7 +49,7 @@ def test_an_entry_is_the_same_again_and_what_was_refused_is_counted(items, sent)
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_entry_are_told(body):
-    with pytest.raises(ValueError, match="no entry of a journal|an entry of format"):
+    with pytest.raises(ValueError, match=r"no entry of a journal|an entry of format"):
         from_bytes(body)
 
 
