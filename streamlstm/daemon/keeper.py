@@ -56,6 +56,9 @@ class Keeper:
         self._known.remember(found.deliveries)
         self._ended = {name: None for name, *_ in self._store.saved() if name not in {*self._engine.series()}}
         self._began, self._journaled = self._store.pruned, found.bytes
+        self._began_ns = self.swept_ns = found.origin_ns  # what dies again and again must save something in between
+        if not found.origin_ns and found.inputs:
+            self._began_ns = 1  # long ago
         log.info(
             "event=recovered series=%d journaled=%d begun_anew=%d seconds=%.1f",
             found.series,
@@ -102,8 +105,10 @@ class Keeper:
         if self._todo is None:
             if not self._began_ns:
                 self._began_ns = now_ns
+            # a clock that was set back makes it due, too
+            is_due = not 0 <= now_ns - self._began_ns < self._every_ns
             is_long = self._store.last - self._began >= MOST_INPUTS or self._journaled >= MOST_BYTES
-            if is_long or now_ns - self._began_ns >= self._every_ns:
+            if is_long or is_due:
                 self._begin(now_ns)
         else:
             self._step()
@@ -169,7 +174,7 @@ class Keeper:
         if self._ticks:
             self._append(self._ticks)
         at = self._began_at = self._store.last
-        origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds)))
+        origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds, now_ns)))
         commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
         self._store.share([origin, *commons])
         left = self._todo or ()  # of a sweep that is given up for this one

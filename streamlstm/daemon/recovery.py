@@ -35,6 +35,7 @@ class Origin(msgspec.Struct, array_like=True):
 
     deliveries: list[Delivery]  # the newest that are in the journal
     sheds: bool  # learning is shed
+    time_ns: int  # when that was, by the clock
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -53,6 +54,7 @@ class Recovered:
     series: int = 0  # taken from snapshots
     inputs: int = 0  # read from the journal
     bytes: int = 0  # of them
+    origin_ns: int = 0  # when the journal begins; 0: with the first input there was
     lost: dict[str, str] = field(default_factory=dict)  # series that do not fit the configuration, and why
 
 
@@ -121,6 +123,7 @@ class _Run:
             if shared.at == store.pruned:
                 origin = msgspec.msgpack.decode(shared.body, type=Origin)
                 self.recovered.deliveries += origin.deliveries
+                self.recovered.origin_ns = origin.time_ns
                 engine.feed([Shed(origin.sheds)])
 
     def join_in(self, index: int) -> None:
