@@ -115,6 +115,10 @@ def test_an_open_string_full_of_escapes_is_refused_without_delay():
     assert parse(b'"' + b'\\"' * 30_000).reason is Reason.MALFORMED
 
 
+def test_an_open_string_that_ends_with_a_backslash_is_one_string():
+    assert parse(b'"' + b'\\"' * 100 + b"[" * 100 + b"\\").reason is Reason.MALFORMED
+
+
 def test_numbers_beyond_any_double_are_infinite_and_spoil_no_other_field():
     found = parse(b'{"a": 1e999, "b": 2, "c": ' + b"9" * 5_000 + b"}")
     assert found == {"a": float("inf"), "b": 2, "c": float("inf")}
