@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from streamlstm.events import SECOND_NS, Reason
 
 LARGEST = 1e30  # beyond it squares overflow in float32, and nothing physical is left
-LATEST_NS = 2**63 - 1  # in the year 2262
+LATEST_NS = 9_214_646_400 * SECOND_NS - 1  # before 2262, so that local time after it still fits into 64 bits
 MISSING = frozenset(  # how devices and hubs say "no value", in any case
     ["", "none", "null", "undefined", "unknown", "unavailable", "n/a", "na"]
     + [sign + word for sign in ("", "+", "-") for word in ("nan", "inf", "infinity")]

@@ -11,6 +11,7 @@ from streamlstm.events import SECOND_NS
 QUARTER_S = 900  # zones change at whole quarters of an hour
 KEPT = 4096  # quarters whose offset is remembered
 NEVER_NS = 2**62
+END_S = 253_402_128_000  # two days before the calendar of datetime ends; 64 bits of ns end in 2262
 
 
 class Civil(NamedTuple):
@@ -43,7 +44,7 @@ class CivilTime:
 
     def _next_turn(self, quarter: int) -> tuple[int, int]:
         """The first change after a quarter, by bisection: a zone seldom has two within a horizon."""
-        begin, end = quarter, quarter + self._horizon + 1
+        begin, end = quarter, min(quarter + self._horizon + 1, END_S // QUARTER_S)
         before, after = self._offset_ns(begin), self._offset_ns(end)
         if before == after:
             return NEVER_NS, 0
@@ -53,7 +54,8 @@ class CivilTime:
                 begin = middle
             else:
                 end = middle
-        return end * QUARTER_S * SECOND_NS, self._offset_ns(end) - before
+        turn_ns = end * QUARTER_S * SECOND_NS
+        return (turn_ns, self._offset_ns(end) - before) if turn_ns < 2**63 else (NEVER_NS, 0)
 
     def _offset_ns(self, quarter: int) -> int:
         offset = datetime.fromtimestamp(quarter * QUARTER_S, UTC).astimezone(self._zone).utcoffset()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamlstm.codec.values import LATEST_NS
 from streamlstm.events import SECOND_NS
 from streamlstm.model.zone import KEPT, NEVER_NS, QUARTER_S, CivilTime
 
@@ -54,3 +56,10 @@ def test_what_is_remembered_is_bounded() -> None:
         time_ns = quarter * QUARTER_S * SECOND_NS
         assert kolkata.of(time_ns).time_ns - time_ns == 5.5 * HOUR_NS
     assert len(kolkata._known) <= KEPT
+
+
+@pytest.mark.parametrize("years", [1, 400, 9000])
+def test_times_stay_within_64_bits_as_late_as_messages_may_say(years: int) -> None:
+    for zone in ("Pacific/Kiritimati", "Europe/Berlin"):
+        found = CivilTime(zone, years * 365 * 24 * HOUR_NS).of(LATEST_NS)
+        assert max(found) < 2**63
