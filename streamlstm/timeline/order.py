@@ -8,6 +8,9 @@ from typing import NamedTuple
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
 
 
+MOST = 10_000  # readings that wait; of more the earliest goes on, as if its time were over
+
+
 class Waiting(NamedTuple):
     """What a `Reorder` knows."""
 
@@ -52,7 +55,7 @@ class Reorder:
         self.waiting[time_ns] = obs
         heappush(self.times, time_ns)
         self.newest_ns = max(self.newest_ns, time_ns)
-        return self._release(self.newest_ns - self.lateness_ns)
+        return self._release(max(self.newest_ns - self.lateness_ns, self.times[0] if self.held > MOST else BEGINNING))
 
     def expire(self, now_ns: int) -> list[Observation | Discarded]:
         """Release what has waited longer than the lateness by the host's clock, and all that is earlier than it.

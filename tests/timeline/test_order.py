@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamlstm.events import Discarded, Observation, Reason
-from streamlstm.timeline.order import Reorder
+from streamlstm.timeline.order import MOST, Reorder
 
 
 def seen(time_ns, received_ns=0):
@@ -105,3 +105,11 @@ def test_of_two_held_at_one_time_the_first_to_arrive_counts():
     assert order.feed(first) == []
     assert order.feed(second) == [Discarded("s", 7, Reason.DUPLICATE)]
     assert order.drain() == [first]
+
+
+def test_of_more_than_may_wait_the_earliest_goes_on():
+    order = Reorder(10 * MOST)
+    assert [order.feed(seen(time_ns)) for time_ns in range(MOST, 0, -1)] == [[]] * MOST
+    assert kept(order.feed(seen(MOST + 1))) == [1]
+    assert order.held == MOST
+    assert reasons(order.feed(seen(1))) == [Reason.DUPLICATE]
