@@ -257,6 +257,7 @@ class Engine:
     def _tick(self, now_ns: int, out: list[Output | Ready]) -> None:
         """End the waits that the clock ends: for earlier readings, for the rest of a step, for a series."""
         for member in self._roster.members.values():
+            member.heard_ns = min(member.heard_ns, now_ns)  # the clock was set back: a silence begins now at the latest
             if member.order.held:
                 self._in_order(member, member.order.expire(now_ns), out)
             if member.steps:
@@ -409,7 +410,7 @@ class Engine:
         member.guessed = 0
         there = obs.values[0] == obs.values[0]
         member.unseen += (DARK if step.reset else step.missed) + (not there)
-        if member.unseen >= DARK and not member.dark:
+        if member.unseen >= DARK and not member.dark and member.seen_ns != BEGINNING:  # nothing ends before it begins
             said.append(self._dark(member, obs, frame.step_ns))
         if there:
             if member.dark:

@@ -12,6 +12,7 @@ from streamlstm.living import Commons, Family, Living
 from streamlstm.member import Member, Totals
 from streamlstm.model.arena import Layout, birth
 from streamlstm.model.batch import Learner
+from streamlstm.model.several import rows_of
 from streamlstm.opening import Opening
 from streamlstm.shelf import Kept, Shelf, unpacked
 from streamlstm.timeline.pace import Rhythm
@@ -94,13 +95,15 @@ class Roster:
 
     def give_row(self, member: Member, rhythm: Rhythm) -> bool:
         """A row for a series whose step is known now; False where there is no memory for it."""
-        learner = self._learner(member.stream, rhythm)
-        births = [birth(self._seed, name) for name in _rows_of(member.series, learner.rows_a_series)]
+        learner = self.learners.get((member.stream.name, rhythm))
+        layout = learner.layout if learner else Layout.of(member.stream, rhythm.step_ns, rhythm.regular)
+        births = [birth(self._seed, name) for name in _rows_of(member.series, rows_of(member.stream))]
         others = sum(size for series, size in self._unborn.items() if series != member.series)
-        size = self.used_bytes + others + len(births) * learner.layout.row_bytes
-        if size > self._memory_bytes:
+        # before anything is made: where readings are 1 ns apart, an hour ahead is a lead of 4e12 steps
+        if self.used_bytes + others + len(births) * layout.row_bytes > self._memory_bytes:
             member.refused = True
             return False
+        learner = learner or Learner(member.stream, layout)
         self._unborn.pop(member.series, None)
         self.learners[member.stream.name, rhythm] = learner
         donors = self._donors(member, learner)

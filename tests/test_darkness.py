@@ -99,6 +99,11 @@ def test_readings_without_a_value_are_a_gap_from_the_third_on(missing, expected)
     assert gaps(engine().feed(readings)) == expected
 
 
+def test_before_its_first_value_a_series_has_no_gap():
+    readings = [reading._replace(values=(math.nan,)) for reading in live(10)] + live(60)[10:]
+    assert gaps(engine().feed(readings)) == []
+
+
 @pytest.mark.parametrize(("missing", "expected"), [(2, []), (3, [(True, 50), (False, 53)])])
 def test_steps_that_nobody_reported_are_a_gap_from_the_third_on(missing, expected):
     readings = live(60)

@@ -16,7 +16,7 @@ from streamlstm.kernels.season import COUNT
 from streamlstm.model.batch import Learner
 from streamlstm.model.forecaster import READY_AFTER
 from streamlstm.model.state import record
-from tests.observed import forecasts
+from tests.observed import forecasts, observations
 from tests.small import STREAM, with_model
 
 HOUR_NS = 3600 * SECOND_NS
@@ -305,3 +305,12 @@ def test_in_the_first_days_the_intervals_hold_at_least_what_they_say_and_are_not
             count += 1
     assert (inside / count > [[0.77], [0.92]]).all()
     assert (inside[0] / count < 0.95).all()
+
+
+@pytest.mark.parametrize("every_ns", [1, 1_000])
+def test_a_step_so_fine_that_its_leads_would_not_fit_into_the_memory_is_refused(every_ns):
+    stream = STREAM.model_copy(update={"step": "auto", "leads": (-HOUR_NS, -3 * HOUR_NS)})
+    own = Engine([stream], seed=1, max_series=10, memory_bytes=2**32)
+    out = own.feed(observations(range(20), every_ns=every_ns))
+    assert [one.reason for one in out if isinstance(one, Discarded)] == [Reason.SERIES_LIMIT] * 20
+    assert own.report().memory_bytes == 0
