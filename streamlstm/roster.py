@@ -119,11 +119,15 @@ class Roster:
             if item.forget:
                 self.shelf.take(item.series)
             return []
-        said = list[Discarded | Closed]()
+        family = (finest, *finest.coarser)
+        said: list[Discarded | Closed] = [
+            Discarded(early.series, early.time_ns, Reason.CLOSED)
+            for member in family
+            for early in (*member.order.drain(), *member.early)
+        ]
         if not item.forget and (kept := finest.kept()):
             self.shelf.put(finest.series, kept)
-        for member in (finest, *finest.coarser):
-            said += [Discarded(early.series, early.time_ns, Reason.CLOSED) for early in member.early]
+        for member in family:
             if member.learner:
                 self.ended[member.stream.name] += member.totals()
                 member.learner.remove(member.slot)

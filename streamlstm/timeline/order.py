@@ -60,13 +60,14 @@ class Reorder:
     def expire(self, now_ns: int) -> list[Observation | Discarded]:
         """Release what has waited longer than the lateness by the host's clock, and all that is earlier than it.
 
-        Without this a stream that stops would hold its last readings for ever. Recorded data (`received_ns` 0)
-        knows no host's clock and does not expire.
+        Without this a stream that stops would hold its last readings for ever; so it would where the clock is set back:
+        one that was received later than now has waited for who knows how long. Recorded data (`received_ns` 0) knows no
+        host's clock and does not expire.
         """
         due = [
             time_ns
             for time_ns, obs in self.waiting.items()
-            if obs.received_ns and now_ns - obs.received_ns > self.lateness_ns
+            if obs.received_ns and not 0 <= now_ns - obs.received_ns <= self.lateness_ns
         ]
         return self._release(max(due)) if due else []
 

@@ -78,6 +78,12 @@ def test_a_stream_that_stops_lets_go_of_its_last_reading_by_the_clock():
     assert kept(order.expire(1_016)) == [103]
 
 
+def test_what_was_received_before_the_clock_was_set_back_waits_no_longer():
+    order = Reorder(10)
+    order.feed(seen(100, received_ns=1_000))
+    assert kept(order.expire(999)) == [100]
+
+
 def test_an_overdue_reading_takes_earlier_ones_with_it():
     order = Reorder(10)
     order.feed(seen(100, received_ns=1_000))
