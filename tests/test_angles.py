@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from streamlstm.codec import encode
 from streamlstm.engine import Engine
-from streamlstm.events import SECOND_NS, Forecast
+from streamlstm.events import SECOND_NS, Forecast, State
 from tests.observed import forecasts, observations
 from tests.small import STREAM
 
@@ -88,3 +88,9 @@ def test_a_missing_direction_is_forecast_through() -> None:
     found = fed(values)
     away = abs((found[152].yhat[0] - around_north(200)[153] + 180) % 360 - 180)
     assert away < 40
+
+
+def test_before_the_first_direction_nothing_has_happened() -> None:
+    with np.errstate(invalid="raise"):
+        said = fed(np.array([math.nan, math.nan, 350.0]))
+    assert [f.state for f in said] == [State.WARMING] * 3

@@ -171,7 +171,7 @@ def together(said: Floats, now: Now, parts: Parts, size: int) -> Floats:
     seen, state, happened, strength = (parts[name].start for name in ("seen", "state", "happened", "strength"))
     out[seen] = said[0, seen]
     out[state] = stands(said[:, state])
-    out[happened] = whole(said[:, happened].astype(int), now)
+    out[happened] = whole(np.nan_to_num(said[:, happened]).astype(int), now)  # NaN: nothing to go on from yet
     out[strength] = said[:, strength].max()
     return out
 
