@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from streamlstm.events import BEGINNING, Discarded, Observation, Reason
 
-
 MOST = 10_000  # readings that wait; of more the earliest goes on, as if its time were over
 
 
