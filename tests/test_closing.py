@@ -122,8 +122,8 @@ def test_where_the_clock_was_ahead_for_a_while_a_silence_is_counted_from_when_it
     own = engine()
     lived(own, ("a", 0, 50))
     own.feed([reading("a", 50)._replace(received_ns=1_000_000 * HOUR_NS), Tick(51 * HOUR_NS)])
-    assert [one for one in own.feed([Tick(51 * HOUR_NS + TTL)]) if isinstance(one, Closed)] == []
-    assert [one.series for one in own.feed([Tick(52 * HOUR_NS + TTL)]) if isinstance(one, Closed)] == ["a"]
+    assert [one for one in ticked(own, 51 * HOUR_NS + TTL) if isinstance(one, Closed)] == []
+    assert [one.series for one in ticked(own, 52 * HOUR_NS + TTL) if isinstance(one, Closed)] == ["a"]
 
 
 def totals(own: Engine) -> list[int]:

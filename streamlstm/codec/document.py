@@ -12,7 +12,7 @@ from streamlstm.events import Reason
 from streamlstm.naming import EACH
 
 DEEPEST = 32  # levels of nesting
-# An open string runs to the end, also where that is a lone backslash, or each quote in it would be tried as a beginning.
+# An open string runs to the end, even where that is a backslash, or each quote in it would be tried as a beginning.
 _NESTING = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 _LONG_INTEGER = 20  # characters that 64 bits may need; longer ones are read as floats
 
