@@ -43,7 +43,9 @@ class Keeper:
         self._ticks: list[Tick] = []  # fed, and not in the journal yet
         self._ended: dict[str, None] = {}  # series that a snapshot may still show open, or on the shelf
         self._todo: deque[str] | None = None  # of the sweep that is on
-        self._began = self._began_ns = self._next_step_ns = 0
+        self._began = 0  # index that the last sweep that is through began behind
+        self._begun_at = 0  # the one that is on
+        self._began_ns = self._next_step_ns = 0
         self._journaled = 0  # bytes, since the last sweep began
 
     def recover(self, heard: Callable[[Sequence[Output]], None]) -> None:
@@ -54,11 +56,16 @@ class Keeper:
         found = recover(self._store, self._engine, heard)
         self.position = found.position
         self._known.remember(found.deliveries)
-        self._ended = {name: None for name, *_ in self._store.saved() if name not in {*self._engine.series()}}
+        there = {*self._engine.series()}
+        self._ended = {name: None for name, *_ in self._store.saved() if name not in there}
         self._began, self._journaled = self._store.pruned, found.bytes
         self._began_ns = self.swept_ns = found.origin_ns  # what dies again and again must save something in between
         if not found.origin_ns and found.inputs:
             self._began_ns = 1  # long ago
+        if found.begun_at > self._store.pruned:  # a sweep was on, and goes on
+            saved = {name for name, _, at in self._store.saved() if at >= found.begun_at}
+            self._begun_at, self._began_ns = found.begun_at, found.begun_ns
+            self._todo = deque(name for name in [*self._engine.series(), *self._ended] if name not in saved)
         log.info(
             "event=recovered series=%d journaled=%d begun_anew=%d seconds=%.1f",
             found.series,
@@ -173,7 +180,7 @@ class Keeper:
         assert self._store is not None, "only called where there is one"
         if self._ticks:
             self._append(self._ticks)
-        at = self._began_at = self._store.last
+        at = self._begun_at = self._store.last
         origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds, now_ns)))
         commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
         self._store.share([origin, *commons])
@@ -195,5 +202,5 @@ class Keeper:
         head = msgspec.msgpack.encode(Head(self.position, self._engine.counts()))
         self._store.save(saved, Shared(HEAD, self._store.last, head))
         if not self._todo:
-            self._store.prune(self._began_at, Standing.GONE.value)
-            self._began, self._todo, self.swept_ns = self._began_at, None, self._began_ns
+            self._store.prune(self._begun_at, Standing.GONE.value)
+            self._began, self._todo, self.swept_ns = self._begun_at, None, self._began_ns

@@ -55,6 +55,8 @@ class Recovered:
     inputs: int = 0  # read from the journal
     bytes: int = 0  # of them
     origin_ns: int = 0  # when the journal begins; 0: with the first input there was
+    begun_at: int = 0  # where the newest sweep began, be it through or not
+    begun_ns: int = 0
     lost: dict[str, str] = field(default_factory=dict)  # series that do not fit the configuration, and why
 
 
@@ -120,8 +122,9 @@ class _Run:
             if name.startswith(COMMONS):
                 self._common(name.removeprefix(COMMONS), store.shared(name))
         for shared in store.shared(ORIGIN):
+            origin = msgspec.msgpack.decode(shared.body, type=Origin)
+            self.recovered.begun_at, self.recovered.begun_ns = shared.at, origin.time_ns
             if shared.at == store.pruned:
-                origin = msgspec.msgpack.decode(shared.body, type=Origin)
                 self.recovered.deliveries += origin.deliveries
                 self.recovered.origin_ns = origin.time_ns
                 engine.feed([Shed(origin.sheds)])

@@ -101,3 +101,20 @@ def test_a_series_that_does_not_fit_the_configuration_any_more_begins_anew_and_t
     own, keeper = opened(tmp_path, other)
     assert own.series() == ["a"]
     keeper.close(0.0)
+
+
+def test_a_sweep_goes_on_where_the_last_process_left_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "STEP_BYTES", 1)  # one series at a time
+    saved = []
+    for life in range(4):
+        own, keeper = opened(tmp_path)
+        for name in "abc":
+            at_ns = BEGIN_NS + life * HOUR_NS
+            own.feed(keeper.keep([Observation(name, STREAM.name, at_ns, (1.0,), 0, at_ns)]))
+        for tenth in range(0, 10, 5):  # time for a beginning and one step at the most
+            keeper.sweep(BEGIN_NS + HOUR_NS + life * SECOND_NS + tenth * SECOND_NS // 10)
+        keeper.close(0.0)
+        store = Store(tmp_path)
+        saved.append((sorted(name for name, *_ in store.saved()), store.pruned > 0))
+        store.close()
+    assert saved == [([], False), (["a"], False), (["a", "b", "c"], True), (["a", "b", "c"], True)]
