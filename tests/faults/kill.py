@@ -6,7 +6,7 @@ import signal
 
 from tests.faults.nursery import Nursery
 from tests.faults.outcome import Budget, Outcome
-from tests.faults.under_load import broken
+from tests.faults.under_load import Load, broken
 
 
 def run(budget: Budget, faults: tuple[str, ...] = ()) -> Outcome:
@@ -14,6 +14,6 @@ def run(budget: Budget, faults: tuple[str, ...] = ()) -> Outcome:
     return broken(budget, "kill", budget.folder / "state", _killed, faults)
 
 
-def _killed(nursery: Nursery) -> str:
+def _killed(nursery: Nursery, _: Load) -> str:
     code = nursery.end(signal.SIGKILL)
     return "" if code == -signal.SIGKILL else f"it had ended by itself with {code}"

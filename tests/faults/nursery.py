@@ -47,6 +47,13 @@ class Nursery:
             until(lambda: status.read_text().rpartition(")")[2].split()[0] in "Tt")
         return self.pid
 
+    def lives(self) -> bool:
+        """Whether the daemon has not ended."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
     def end(self, how: signal.Signals) -> int:
         """End the daemon that lives; returns its exit code, negative where it was a signal."""
         assert self._process.stdin and self._process.stdout

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.faults.nursery import Nursery
 from tests.faults.outcome import Budget, Outcome
-from tests.faults.under_load import broken
+from tests.faults.under_load import Load, broken
 from tests.system.servers import need
 
 SHUTDOWN, WITHOUT_LOG = 0x8004587D, struct.pack("I", 2)
@@ -35,7 +35,7 @@ class Disk:
         self.folder, self._image = folder / "disk", folder / "disk.img"
         self.folder.mkdir()
 
-    def cut(self, nursery: Nursery) -> str:
+    def cut(self, nursery: Nursery, _: Load) -> str:
         """Cut the power; what had been running is not there any more, and the disk is as it was found."""
         place = os.open(self.folder, os.O_RDONLY)
         try:

@@ -66,7 +66,7 @@ memory = 64
 """
 
 
-Break = Callable[[Nursery], str]  # breaks a daemon and mends what it needs; what must not have been, or empty
+Break = Callable[[Nursery, "Load"], str]  # breaks a daemon and mends what it needs; what must not have been, or empty
 
 
 def broken(budget: Budget, name: str, state: Path, break_: Break, faults: tuple[str, ...] = ()) -> Outcome:
@@ -90,7 +90,7 @@ def broken(budget: Budget, name: str, state: Path, break_: Break, faults: tuple[
                     load_.go_on(10.0, until_durable=before + 1)
                     load_.go_on(dice.uniform(0.0, 0.6))
                 progress = load_.durable > before
-                if problem := break_(nursery):
+                if problem := break_(nursery, load_):
                     outcome.problems.append(f"cycle {cycle}: {problem}: {last_words(nursery.log)}")
                     return outcome
                 outcome.cycles += 1
