@@ -31,10 +31,16 @@ def need_file(name: str, *folders: str) -> str:
     return str(found or _missing(name))
 
 
-def _missing(what: str) -> NoReturn:
+def need_root(what: str) -> None:
+    """The same for what only root may do."""
+    if os.geteuid() != 0:
+        _missing(f"root, for {what},", "not who runs this")
+
+
+def _missing(what: str, why: str = "not installed") -> NoReturn:
     if os.environ.get("CI"):
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"{what} is not installed")
+        pytest.fail(f"{what} is {why}")
+    pytest.skip(f"{what} is {why}")
 
 
 def free_port() -> int:
@@ -128,7 +134,12 @@ class Mosquitto:
         self._end(signal.SIGTERM)
 
     def saved(self) -> None:
-        """Wait until what is in memory has been written, so that only the kill is tested, not mosquitto's own risk."""
+        """Have what is in memory written, so that only the kill is tested, not mosquitto's own risk.
+
+        Asked for: `autosave_on_changes` does not count a message that is sent and not yet acknowledged as a change.
+        """
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
         database = self._folder / "mosquitto.db"
         still = time.monotonic()
         seen = -1.0
@@ -137,6 +148,10 @@ class Mosquitto:
             if changed != seen:
                 seen, still = changed, time.monotonic()
             time.sleep(0.02)
+
+    def forget(self) -> None:
+        """While it is stopped: take away what it has saved, sessions and messages."""
+        (self._folder / "mosquitto.db").unlink(missing_ok=True)
 
     def log(self) -> str:
         return (self._folder / "mosquitto.log").read_text(errors="replace")
@@ -172,8 +187,16 @@ class Certificates:
         self.other_ca, self._other_key = self._authority("other")
 
     def server(
-        self, name: str = "localhost", *, by_other: bool = False, expired: bool = False, common_name_only: bool = False
+        self,
+        name: str = "localhost",
+        *,
+        by_other: bool = False,
+        expired: bool = False,
+        common_name_only: bool = False,
+        self_signed: bool = False,
     ) -> tuple[Path, Path]:
+        if self_signed:
+            return self._authority(name, f"subjectAltName=DNS:{name}")
         return self._signed(
             "server",
             name,
@@ -185,9 +208,11 @@ class Certificates:
     def client(self, name: str = "us", *, by_other: bool = False) -> tuple[Path, Path]:
         return self._signed("client", name, by_other, "", ["-days", "2"])
 
-    def _authority(self, name: str) -> tuple[Path, Path]:
+    def _authority(self, name: str, *extensions: str) -> tuple[Path, Path]:
         cert, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        self._run("req", "-x509", *_EC, "-nodes", "-keyout", key, "-out", cert, "-subj", f"/CN={name}", "-days", "2")
+        more = [each for extension in extensions for each in ("-addext", extension)]
+        subject = ["-subj", f"/CN={name}", "-days", "2"]
+        self._run("req", "-x509", *_EC, "-nodes", "-keyout", key, "-out", cert, *subject, *more)
         return cert, key
 
     def _signed(self, role: str, name: str, by_other: bool, extension: str, validity: list[str]) -> tuple[Path, Path]:

@@ -430,6 +430,7 @@ class TestTls:
             ({"expired": True}, "certificate has expired"),
             ({"name": "elsewhere"}, "not valid for 'localhost'"),
             ({"common_name_only": True}, "not valid for 'localhost'"),
+            ({"self_signed": True}, "self-signed certificate"),
         ],
     )
     def test_any_other_is_refused_with_the_reason(self, certificates, tmp_path, fault, said):
