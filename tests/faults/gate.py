@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.__main__ import harness
 from tests.faults.outcome import Budget, Outcome
-from tests.faults.planted import FAULTS
+from tests.faults.planted_between import FAULTS
 
 ROOT = Path(__file__).parents[2]
 IN_PROCESS = ("lives", "flips")  # harnesses that start no process of their own to plant it in
