@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.faults.nursery import Nursery
 from tests.faults.outcome import Budget, Outcome
 from tests.faults.under_load import Load, broken
-from tests.system.servers import need
+from tests.system.servers import need, need_root
 
 SIZE = 48 * 2**20
 PATIENCE_S = 8.0  # a daemon may work for a while in the room that its files have already
@@ -21,6 +21,7 @@ PATIENCE_S = 8.0  # a daemon may work for a while in the room that its files hav
 
 def run(budget: Budget, faults: tuple[str, ...] = ()) -> Outcome:
     """Fill it in each cycle."""
+    need_root("mounting a file system of its own")
     with Small(budget.folder / "disk") as disk:
         outcome = broken(budget, "fulldisk", disk.folder / "state", disk.fill, faults)
         outcome.figures["ended by themselves"] = disk.ended

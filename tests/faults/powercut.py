@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.faults.nursery import Nursery
 from tests.faults.outcome import Budget, Outcome
 from tests.faults.under_load import Load, broken
-from tests.system.servers import need
+from tests.system.servers import need, need_root
 
 SHUTDOWN, WITHOUT_LOG = 0x8004587D, struct.pack("I", 2)
 SIZE = 64 * 2**20
@@ -24,6 +24,7 @@ SIZE = 64 * 2**20
 
 def run(budget: Budget, faults: tuple[str, ...] = ()) -> Outcome:
     """Cut the power in each cycle."""
+    need_root("mounting a file system of its own")
     with Disk(budget.folder) as disk:
         return broken(budget, "powercut", disk.folder / "state", disk.cut, faults)
 
