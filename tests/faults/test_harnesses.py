@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.faults.__main__ import HARNESSES, harness
@@ -9,6 +13,7 @@ from tests.faults.outcome import Budget
 
 pytestmark = pytest.mark.system
 
+ROOT = Path(__file__).parents[2]
 SEED = 1
 SAMPLE: dict[str, tuple[int, float]] = {  # cycles and seconds of each harness here
     "lives": (5, 20.0),
@@ -30,3 +35,11 @@ def test_a_sample_of_each_harness_finds_nothing(name, tmp_path):
     outcome = harness(name)(Budget(cycles, seconds, SEED, tmp_path))
     assert outcome.problems == []
     assert outcome.passed, outcome
+
+
+@pytest.mark.parametrize("fault", ["no-mark", "counts-that-are-not-saved"])
+def test_a_planted_fault_is_noticed(fault):
+    """Two of them; all are `python -m tests.faults.gate`."""
+    command = [sys.executable, "-m", "tests.faults.gate", fault, "--seconds", "30", "--seed", str(SEED)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.startswith(f"noticed: {fault}") and ran.returncode == 0, ran.stdout + ran.stderr[-2000:]
