@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from streamlstm.store.database import NAME, connect, transaction, words
 from streamlstm.store.errors import StateRefused
 from streamlstm.store.folder import Folder
+from streamlstm.store.ledger import NAME as LEDGER
+from streamlstm.store.ledger import Ledger, spread, unpacked
 from streamlstm.store.mark import NAME as MARK
 from streamlstm.store.mark import Mark
 from streamlstm.store.records import Batch, Saved, Shared, checked, crc
-
-_LEDGER = struct.Struct("<QQQ")  # series that are saved, all their checksums combined; the index pruned up to
-LEDGER = "ledger"
 
 
 class Store:
@@ -26,20 +25,17 @@ class Store:
         self.pruned = 0  # index of the last input that the journal does not need any more
         self._count = self._sums = 0
         self._folder = Folder(path)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._folder.close)
             with words(path / MARK):
                 self._mark = Mark(path)
-            try:
-                self._db = connect(path)
-                with words(self.path):
-                    self._folder.sync()
-                    self._check()
-            except BaseException:
-                self._mark.close()
-                raise
-        except BaseException:
-            self._folder.close()
-            raise
+            undo.callback(self._mark.close)
+            self._db = connect(path)
+            undo.callback(self._db.close)
+            with words(self.path):
+                self._folder.sync()
+                self._check()
+            undo.pop_all()  # all is well, and they stay open
 
     # --- reading ---
 
@@ -109,7 +105,7 @@ class Store:
                     before = self._db.execute("SELECT crc FROM series WHERE name = ?", (saved.name,)).fetchone()
                     sum_ = crc(saved)
                     count += before is None
-                    sums ^= _spread(sum_) ^ (_spread(before[0]) if before else 0)
+                    sums ^= spread(sum_) ^ (spread(before[0]) if before else 0)
                     self._db.execute(
                         "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)", (*saved[:3], sum_, saved.body)
                     )
@@ -127,7 +123,7 @@ class Store:
                 self._db.execute("DELETE FROM shared WHERE at < ? AND at <> 0", (upto,))
                 dead = "FROM series WHERE standing = ? AND at <= ?"
                 for (sum_,) in self._db.execute(f"SELECT crc {dead}", (gone, upto)):
-                    count, sums = count - 1, sums ^ _spread(sum_)
+                    count, sums = count - 1, sums ^ spread(sum_)
                 self._db.execute(f"DELETE {dead}", (gone, upto))
                 self._write_ledger(count, sums, upto)
             self._count, self._sums, self.pruned = count, sums, upto
@@ -158,15 +154,19 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO shared VALUES (?, ?, ?, ?)", (*one[:2], crc(one), one.body))
 
     def _write_ledger(self, count: int, sums: int, pruned: int) -> None:
-        self._share([Shared(LEDGER, 0, _LEDGER.pack(count, sums, pruned))])
+        self._share([Shared(LEDGER, 0, Ledger(count, sums, pruned).packed())])
 
     def _check(self) -> None:
         """Whether all that should be there is there; each record's own bytes are checked when they are read."""
         ledger = self.shared(LEDGER)
-        self._count, self._sums, self.pruned = _LEDGER.unpack(ledger[-1].body) if ledger else (0, 0, 0)
+        self._count, self._sums, self.pruned = unpacked(ledger[-1].body) if ledger else Ledger()
         found, sums, newest = 0, 0, self.pruned
         for sum_, at in self._db.execute("SELECT crc, at FROM series"):
-            found, sums, newest = found + 1, sums ^ _spread(sum_), max(newest, at)
+            if not isinstance(at, int):
+                raise StateRefused(
+                    f"{self.path}: damaged: a series is as of input {at!r}; see `streamlstm state verify`"
+                )
+            found, sums, newest = found + 1, sums ^ spread(sum_), max(newest, at)
         if (found, sums) != (self._count, self._sums):
             raise StateRefused(
                 f"{self.path}: damaged: {found} series are saved, need {self._count} with the checksums they had; "
@@ -182,8 +182,3 @@ class Store:
                 f"{self.path}: the journal ends at input {self.last}, but {needed} were durable: the disk has lost the "
                 "rest; see `streamlstm state repair`"
             )
-
-
-def _spread(sum_: object) -> int:
-    """A checksum over 64 bits, so that no few of them cancel out."""
-    return (int(sum_) * 0x9E3779B97F4A7C15) % 2**64 if isinstance(sum_, int) else 0
