@@ -198,6 +198,8 @@ class Engine:
 
     def restore_commons(self, stream: str, state: bytes) -> tuple[str, ...]:
         """Know it again; returns which series were open. ValueError where the configuration is another."""
+        if stream not in self._opening.streams:
+            raise ValueError("it is not in the configuration")
         commons: Commons = unpacked(Commons, state)
         if stream in self._opening.joins:
             self._opening.joins[stream].restore(commons.joined, commons.opened)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamlstm.daemon.recovery import recover
+from streamlstm.engine import Engine
 from streamlstm.events import Close, Discarded, Known, Observation, Reason, Shed, Tick
-from tests.faults.lives import STREAMS, hurried, lived, state
+from streamlstm.store.store import Store
+from tests.faults.lives import LIMITS, STREAMS, hurried, lived, state
 
 
 @given(st.integers(0, 2**32))
@@ -26,3 +29,17 @@ def test_the_lives_of_that_test_see_all_that_may_happen(tmp_path):
     assert report.discarded[Reason.SERIES_LIMIT] > 0 and report.discarded[Reason.MALFORMED] > 0
     assert {one.stream for one in life.journal if isinstance(one, Observation)} == {stream.name for stream in STREAMS}
     assert {type(one) for one in life.journal} == {Observation, Known, Tick, Close, Shed, Discarded}
+
+
+def test_a_stream_that_has_left_the_configuration_does_not_keep_the_others_from_going_on(tmp_path):
+    with hurried():
+        life, _ = lived(tmp_path, 1, 500)
+        expected = state(life.engine)
+        life.store.close()
+        store, own = Store(tmp_path), Engine(STREAMS[:3], seed=1, **LIMITS)
+        recovered = recover(store, own)
+        store.close()
+    assert any(name.startswith("beside") for name in recovered.lost)
+    for name in own.series():
+        if not name.startswith("alike"):  # whose donors may be others
+            assert own.export(name) == expected[name]
