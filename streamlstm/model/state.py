@@ -296,6 +296,28 @@ def aligned(fields: Sequence[tuple[str, type] | tuple[str, type, tuple[int, ...]
     return np.dtype({"names": [field[0] for field in fields], "formats": kinds, "offsets": offsets, "itemsize": end})
 
 
+class Head(NamedTuple):
+    """What a row begins with, whatever its sizes are."""
+
+    format: int
+    fingerprint: int
+    position: int
+    seen: int
+    missing: int
+    gaps: int
+
+
+_HEAD = aligned([(name, np.int64) for name in Head._fields])
+
+
+def head(row: bytes) -> Head | None:
+    """None where it is of another format, or no row."""
+    if len(row) < _HEAD.itemsize:
+        return None
+    found = Head(*np.frombuffer(row, _HEAD, count=1)[0].item())
+    return found if found.format == FORMAT else None
+
+
 Shape = namedtuple(
     "Shape",
     "leads levels taus hidden layers cells heads experts features shown truncation windows regressors attention "

@@ -1,4 +1,4 @@
-"""Why there is no state: what was found is refused, or the disk failed. The text tells a person what to do."""
+"""What stops the work with a state. The text tells a person where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class StateRefused(Exception):
 
 class StoreFailed(Exception):
     """The disk did not take or give what it should. Nothing of it was acknowledged."""
+
+
+class Unsuitable(Exception):
+    """What was asked for does not go with what is there. Another name, option or file helps."""

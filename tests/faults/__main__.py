@@ -17,6 +17,7 @@ HARNESSES: dict[str, str] = {
     "lives": "a random life in one process, killed and recovered again and again",
     "flips": "damage to one of the state's files",
     "fulldisk": "a file system without room, until the daemon ends",
+    "repairs": "damage to one of the state's files, and its repair",
     "iofaults": "a call to the disk that fails, or is the last one",
     "kill": "kill -9 while messages come in",
     "powercut": "a file system that is shut down while messages come in",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from streamlstm.daemon.recovery import recover
@@ -15,14 +16,15 @@ from tests.faults.lives import Life, engine, hurried, state, things
 from tests.faults.outcome import Budget, Outcome
 
 BLOCK = 4096
+KINDS = ("a bit flipped", "a bit flipped", "a bit flipped", "cut", "a block of zeros", "a block again")
 
 
 def run(budget: Budget) -> Outcome:
     """Damage one file of a state that was left as by a kill, and open it."""
     outcome, dice, found = Outcome(), budget.dice("flips"), Counter[str]()
     with hurried():
-        left = _left_behind(budget.folder / "whole", budget.seed)
-        expected = _opened(shutil.copytree(left[0], budget.folder / "copy"))
+        left = left_behind(budget.folder / "whole", budget.seed)
+        expected = opened(shutil.copytree(left[0], budget.folder / "copy"))
         assert [sum(file.stat().st_size > 0 for file in one.iterdir()) for one in left] == [3, 2], "with a log, without"
         for cycle in budget.each():
             shutil.rmtree(budget.folder / "copy")
@@ -30,9 +32,9 @@ def run(budget: Budget) -> Outcome:
             copy = shutil.copytree(whole, budget.folder / "copy")
             sizes = {file.name: file.stat().st_size for file in sorted(copy.iterdir()) if file.stat().st_size}
             name = dice.choice(list(sizes)) if cycle % 8 == 0 else max(sizes, key=lambda name: sizes[name])
-            what = _damage(dice, copy / name)
+            what = damage(dice, copy / name)
             try:
-                after = _opened(copy)
+                after = opened(copy)
             except (StateRefused, StoreFailed) as refused:
                 assert str(copy) in str(refused), f"a refusal that does not say where: {refused}"
                 found["refused"] += 1
@@ -46,7 +48,7 @@ def run(budget: Budget) -> Outcome:
     return outcome
 
 
-def _left_behind(folder: Path, seed: int) -> tuple[Path, Path]:
+def left_behind(folder: Path, seed: int) -> tuple[Path, Path]:
     """The files of a life that ended in the middle of a sweep: copied while they were open, and once they were closed.
 
     So the first has what is newest in the log, the other has no log.
@@ -64,7 +66,7 @@ def _left_behind(folder: Path, seed: int) -> tuple[Path, Path]:
     return left, folder / "open"
 
 
-def _opened(folder: Path) -> dict[str, object]:
+def opened(folder: Path) -> dict[str, object]:
     own, store = engine(), Store(folder)
     try:
         recover(store, own)
@@ -73,11 +75,11 @@ def _opened(folder: Path) -> dict[str, object]:
         store.close()
 
 
-def _damage(dice: random.Random, file: Path) -> str:
-    """Do something to a file; returns what."""
+def damage(dice: random.Random, file: Path, kinds: Sequence[str] = KINDS) -> str:
+    """Do something of these kinds to a file; returns what."""
     content = bytearray(file.read_bytes())
     place = dice.randrange(len(content))
-    what = dice.choice(("a bit flipped", "a bit flipped", "a bit flipped", "cut", "a block of zeros", "a block again"))
+    what = dice.choice(kinds)
     match what:
         case "a bit flipped":
             content[place] ^= 1 << dice.randrange(8)

@@ -19,6 +19,7 @@ SAMPLE: dict[str, tuple[int, float]] = {  # cycles and seconds of each harness h
     "lives": (5, 20.0),
     "flips": (150, 20.0),
     "fulldisk": (3, 30.0),
+    "repairs": (80, 20.0),
     "iofaults": (40, 30.0),
     "kill": (20, 30.0),
     "powercut": (15, 30.0),
