@@ -47,6 +47,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES,
 )
+states = typer.Typer(
+    no_args_is_help=True, help="What is kept of all series: look at it, verify it, repair it, carry it."
+)
+app.add_typer(states, name="state", epilog=EXIT_CODES)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
 TimeFormat = Annotated[
@@ -90,9 +94,9 @@ def _fixable() -> tuple[type[Exception], ...]:
     from streamlstm.daemon.endpoint import EndpointError
     from streamlstm.daemon.http import HttpError
     from streamlstm.daemon.replay import ReplayError
-    from streamlstm.store.errors import StoreFailed
+    from streamlstm.store.errors import StoreFailed, Unsuitable
 
-    return ConfigError, TableError, BrokerError, EndpointError, HttpError, ReplayError, StoreFailed
+    return ConfigError, TableError, BrokerError, EndpointError, HttpError, ReplayError, StoreFailed, Unsuitable
 
 
 @app.callback()
@@ -289,6 +293,78 @@ def replay(
     )
     with _until_signal() as stop:
         cli_replay.run(request, stop, Console(stderr=True))
+
+
+Directory = Annotated[Path, typer.Argument(help="Folder of the state ([state] directory); its daemon must be stopped.")]
+Configured = Annotated[Path, typer.Option("--config", help="TOML file that the series were learned with.")]
+
+
+@states.command("list", epilog=EXIT_CODES)
+def state_list(directory: Directory, as_json: AsJson = False) -> None:
+    """Every series, and the journal."""
+    from streamlstm import cli_state
+
+    cli_state.show_all(directory, as_json)
+
+
+@states.command("show", epilog=EXIT_CODES)
+def state_show(directory: Directory, series: str, as_json: AsJson = False) -> None:
+    """All of one series, as of its snapshot."""
+    from streamlstm import cli_state
+
+    cli_state.show(directory, series, as_json)
+
+
+@states.command("verify", epilog=EXIT_CODES)
+def state_verify(
+    directory: Directory,
+    config: Annotated[Path | None, typer.Option(help="Also recover, and tell the SHA-256 of what is known.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read everything, and tell every damage with its place."""
+    from streamlstm import cli_state
+
+    cli_state.verify(directory, settings.load(config, os.environ) if config else None, as_json)
+
+
+@states.command("repair", epilog=EXIT_CODES)
+def state_repair(
+    directory: Directory,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, whatever will be lost.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what will be lost, and make a new state of all that is whole; the old files stay beside it."""
+    from streamlstm import cli_state
+
+    cli_state.repair(directory, lambda: yes or (sys.stdin.isatty() and typer.confirm("Repair it?", err=True)), as_json)
+
+
+@states.command("export", epilog=EXIT_CODES)
+def state_export(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(help="New file.")],
+    config: Configured,
+    series: Annotated[list[str] | None, typer.Option(help="Only this one; may be given again.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write series as of now into a file that another state can import."""
+    from streamlstm import cli_state
+
+    cli_state.export(directory, file, settings.load(config, os.environ), series or (), as_json)
+
+
+@states.command("import", epilog=EXIT_CODES)
+def state_import(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(help="File of `state export`.")],
+    config: Configured,
+    replace: Annotated[bool, typer.Option("--replace", help="In the place of series that are there already.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take series into a state, which is made if there is none."""
+    from streamlstm import cli_state
+
+    cli_state.import_(directory, file, settings.load(config, os.environ), replace=replace, as_json=as_json)
 
 
 def _covariates(stream: settings.Stream) -> str:
