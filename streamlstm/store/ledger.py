@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 NAME = "ledger"
-_PACKED = struct.Struct("<QQQ")
+_PACKED = struct.Struct("<QQQQ")
 
 
 class Ledger(NamedTuple):
@@ -15,6 +16,7 @@ class Ledger(NamedTuple):
     series: int = 0
     sums: int = 0  # all their checksums combined
     pruned: int = 0  # index of the last input that the journal does not need any more
+    shared: int = 0  # the checksums of all that is of no single series, combined
 
     def packed(self) -> bytes:
         return _PACKED.pack(*self)
@@ -26,6 +28,14 @@ def unpacked(body: bytes) -> Ledger:
         return Ledger(*_PACKED.unpack(body))
     except struct.error as error:
         raise ValueError(f"no ledger: {error}") from error
+
+
+def combined(sums: Iterable[object]) -> int:
+    """Checksums as one number, whatever their order."""
+    found = 0
+    for sum_ in sums:
+        found ^= spread(sum_)
+    return found
 
 
 def spread(sum_: object) -> int:

@@ -19,7 +19,7 @@ from streamlstm.store.database import NAME, connect, transaction, words
 from streamlstm.store.folder import PRIVATE_FOLDER
 from streamlstm.store.inspection import Inspection
 from streamlstm.store.ledger import NAME as LEDGER
-from streamlstm.store.ledger import Ledger, spread
+from streamlstm.store.ledger import Ledger, combined
 from streamlstm.store.mark import NAME as MARK
 from streamlstm.store.mark import Mark
 from streamlstm.store.records import Batch, Saved, Shared, crc
@@ -61,10 +61,9 @@ def repair(inspection: Inspection, found: Survey, nothing: bytes, shared: Iterab
 def _make(folder: Path, inspection: Inspection, found: Survey, nothing: bytes, shared: Iterable[Shared]) -> None:
     """A new file, complete, in a folder of its own."""
     wanted = {_key(seen.record): seen.crc for seen in (*found.journal.values(), *found.series.values())}
-    sums = 0
-    for seen in found.series.values():
-        sums ^= spread(seen.crc)
-    ledger = Ledger(len(found.series), sums, found.pruned)
+    shared = list(shared)
+    sums = combined(seen.crc for seen in found.series.values())
+    ledger = Ledger(len(found.series), sums, found.pruned, combined(map(crc, shared)))
     db = connect(folder)
     try:
         written = 0

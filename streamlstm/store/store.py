@@ -10,7 +10,7 @@ from streamlstm.store.database import NAME, connect, transaction, words
 from streamlstm.store.errors import StateRefused
 from streamlstm.store.folder import Folder
 from streamlstm.store.ledger import NAME as LEDGER
-from streamlstm.store.ledger import Ledger, spread, unpacked
+from streamlstm.store.ledger import Ledger, combined, spread, unpacked
 from streamlstm.store.mark import NAME as MARK
 from streamlstm.store.mark import Mark
 from streamlstm.store.records import Batch, Saved, Shared, checked, crc
@@ -132,6 +132,7 @@ class Store:
         """Keep what is shared as of its index."""
         with words(self.path), transaction(self._db):
             self._share(shared)
+            self._write_ledger(self._count, self._sums, self.pruned)
 
     @property
     def bytes(self) -> int:
@@ -154,12 +155,16 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO shared VALUES (?, ?, ?, ?)", (*one[:2], crc(one), one.body))
 
     def _write_ledger(self, count: int, sums: int, pruned: int) -> None:
-        self._share([Shared(LEDGER, 0, Ledger(count, sums, pruned).packed())])
+        self._share([Shared(LEDGER, 0, Ledger(count, sums, pruned, self._combined()).packed())])
+
+    def _combined(self) -> int:
+        """Of all that is shared, which is little."""
+        return combined(sum_ for (sum_,) in self._db.execute("SELECT crc FROM shared WHERE name <> ?", (LEDGER,)))
 
     def _check(self) -> None:
         """Whether all that should be there is there; each record's own bytes are checked when they are read."""
         ledger = self.shared(LEDGER)
-        self._count, self._sums, self.pruned = unpacked(ledger[-1].body) if ledger else Ledger()
+        self._count, self._sums, self.pruned, shared = unpacked(ledger[-1].body) if ledger else Ledger()
         found, sums, newest = 0, 0, self.pruned
         for sum_, at in self._db.execute("SELECT crc, at FROM series"):
             if not isinstance(at, int):
@@ -171,6 +176,10 @@ class Store:
             raise StateRefused(
                 f"{self.path}: damaged: {found} series are saved, need {self._count} with the checksums they had; "
                 "see `streamlstm state verify`"
+            )
+        if self._combined() != shared:
+            raise StateRefused(
+                f"{self.path}: damaged: what series have in common is not what was saved; see `streamlstm state verify`"
             )
         first, last = self._db.execute("SELECT min(first), max(first + count - 1) FROM journal").fetchone()
         self.last = last or self.pruned

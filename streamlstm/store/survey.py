@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from streamlstm.store.ledger import NAME as LEDGER
-from streamlstm.store.ledger import Ledger, spread
+from streamlstm.store.ledger import Ledger, combined
 from streamlstm.store.records import Batch, Saved, Shared
 
 Record = Batch | Saved | Shared
@@ -74,6 +74,7 @@ class Survey:
         self.shared = {key: seen for key, seen in sorted(self.shared.items()) if key[1] >= self.pruned}
         self.damages += [Damage(_place(record), what) for record, what in bad]
         self._series([record.name for record, _ in bad if isinstance(record, Saved)], names, is_first)
+        self._shared([record for record, _ in bad], is_first)
         self._journal({record.first for record, _ in bad if isinstance(record, Batch)}, is_first)
 
     def _begin(self, bad: list[Record]) -> None:
@@ -91,12 +92,16 @@ class Survey:
         self.lost = sorted({*bad, *names} - set(self.series))
         self.damages += [Damage(f"series {name!r}", "it is missing") for name in self.lost if name not in bad]
         if is_first and self.ledger and not self.lost:
-            sums = 0
-            for seen in self.series.values():
-                sums ^= spread(seen.crc)
+            sums = combined(seen.crc for seen in self.series.values())
             if (len(self.series), sums) != self.ledger[:2]:
                 what = f"{len(self.series)} whole ones, need {self.ledger.series} with the checksums that they had"
                 self.damages.append(Damage("series", what))
+
+    def _shared(self, bad: list[Record], is_first: bool) -> None:
+        is_known = any(isinstance(record, Shared) for record in bad)
+        found = combined(seen.crc for (name, _), seen in self.shared.items() if name != LEDGER)
+        if is_first and self.ledger and not is_known and found != self.ledger.shared:
+            self.damages.append(Damage("shared", "what series have in common is not what was saved"))
 
     def _journal(self, bad: set[int], is_first: bool) -> None:
         ends = [seen.record.last for seen in self.journal.values()]

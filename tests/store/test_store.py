@@ -109,6 +109,7 @@ def test_one_process_holds_it(folder):
         ("UPDATE series SET crc = crc + 1 WHERE name = 'a'", "2 series are saved, need 2 with the checksums they had"),
         ("UPDATE series SET name = 'c' WHERE name = 'a'", "series 'c': damaged"),
         ("UPDATE series SET at = 2 WHERE name = 'a'", "series 'a': damaged"),
+        ("DELETE FROM shared WHERE name = 'head'", "what series have in common is not what was saved"),
         ("UPDATE shared SET body = x'00' WHERE name = 'head'", "head as of input 6: damaged"),
     ],
 )
