@@ -6,10 +6,12 @@ messages, and says so by the file HOLD.held. Everything else is asked from outsi
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -69,6 +71,7 @@ class Subject:
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 [*within, sys.executable, "-m", __name__, str(folder / "config.toml"), str(self._hold), *faults],
+                stdin=subprocess.PIPE,  # closed when we end, however we end
                 stderr=log,
                 cwd=Path(__file__).parents[2],
             )
@@ -105,6 +108,7 @@ class Subject:
             self._process.wait(30)
         finally:
             self._process.kill()
+            self._process.communicate()
 
 
 def received_and_accounted(metrics: dict[str, float]) -> tuple[float, float]:
@@ -112,6 +116,12 @@ def received_and_accounted(metrics: dict[str, float]) -> tuple[float, float]:
     outcomes = sum(n for name, n in metrics.items() if name.startswith("streamlstm_observations_total{"))
     gathered = metrics.get('streamlstm_observations_total{outcome="gathered"}', 0.0)  # they are told twice
     return metrics["streamlstm_messages_received_total"], outcomes - gathered + metrics["streamlstm_observations_held"]
+
+
+def _end_with_the_harness() -> None:
+    """Else a daemon whose engine is held would outlive a harness that was killed, and never end."""
+    sys.stdin.buffer.read()
+    os._exit(70)
 
 
 def main() -> None:
@@ -136,6 +146,7 @@ def main() -> None:
         held.unlink(missing_ok=True)
         return feed(self, inputs, *more, **named)
 
+    threading.Thread(target=_end_with_the_harness, daemon=True).start()
     Engine.feed = held_feed  # type: ignore[method-assign]
     run.Link = partial(run.Link, backoff=lambda: Backoff(**BACKOFF))  # type: ignore[misc,assignment]
     sys.argv[1:] = ["run", "--config", config]
