@@ -1,4 +1,4 @@
-"""`python -m tests.faults.coverage --inputs N`: any bytes at all through the decoders, led by what they cover (atheris).
+"""`python -m tests.faults.coverage --inputs N`: any bytes through the decoders, led by what they cover (atheris).
 
 Of an input the first byte says to which topic, the second at which time it comes, the rest is the payload; or, for one
 value of the first byte, the topic. A raise, and what `checks` finds, ends it with a trace and a file of the input; so

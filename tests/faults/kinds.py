@@ -128,6 +128,7 @@ def _mode(n: int) -> str:
     return ("heat", "cool", "off")[n // 7 % 3]
 
 
+DAYS: Mapping[str, Any] = {"step": "1d", "aggregate": "max", "gap": "9d", "ttl": "20d"}
 MEANS = {"aggregate": "mean", "hold": "2min", "resolutions": [{"step": "5min", "leads": [1, 3]}]}
 METER = {"type": "counter", "rollover": 65_536, "bounds": [0, 1000]}
 
@@ -136,7 +137,7 @@ KINDS: Mapping[str, Kind] = {
     "json": _json("json", timezone="Europe/Berlin", step="auto", lateness="3min"),
     "epochs": _epochs(),
     "means": _bare("means", timezone="Asia/Kathmandu", lateness="30s", every_ns=20 * SECOND_NS, **MEANS),
-    "days": _bare("days", timezone="Europe/Berlin", step="1d", aggregate="max", gap="9d", ttl="20d", every_ns=5 * HOUR_NS),
+    "days": _bare("days", timezone="Europe/Berlin", every_ns=5 * HOUR_NS, **DAYS),
     "sums": _bare("sums", lambda n: n % 4, type="count", aggregate="sum", every_ns=20 * SECOND_NS),
     "meters": _json("meters", lambda n: 9 * n % 65_536, **METER),
     "metered": _json("metered", lambda n: 9 * n % 65_536, aggregate="sum", **METER),
