@@ -15,6 +15,7 @@ import struct
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from streamlstm.codec.encode import rfc3339
@@ -207,7 +208,9 @@ def _compare(file: Path, load_: Load, outcome: Outcome) -> None:
         recover(store, recovered)
     finally:
         store.close()
-    uninterrupted.feed(observations(load_.sent))
+    said = observations(load_.sent)
+    while some := list(islice(said, 1000)):
+        uninterrupted.feed(some)
     learned = 0
     for series in range(SERIES):
         name = f"untimed/r{series}" if series >= SERIES - UNTIMED else f"r{series}"
