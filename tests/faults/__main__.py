@@ -15,6 +15,8 @@ from tests.faults.outcome import Budget, Harness, Outcome
 # name of a module in this folder that has `run(budget) -> Outcome`, and what one cycle of it is
 HARNESSES: dict[str, str] = {
     "fuzz": "about 1,500 hostile messages to one kind of stream; the kinds take turns",
+    "soak": "ten readings of each of a thousand series, with a clock of ours",
+    "flood": "a thousand topics that nobody has seen before",
     "lives": "a random life in one process, killed and recovered again and again",
     "flips": "damage to one of the state's files",
     "fulldisk": "a file system without room, until the daemon ends",

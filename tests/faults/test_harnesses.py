@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 SEED = 1
 SAMPLE: dict[str, tuple[int, float]] = {  # cycles and seconds of each harness here
     "fuzz": (6, 20.0),
+    "soak": (12, 15.0),
+    "flood": (5, 20.0),
     "lives": (5, 20.0),
     "flips": (150, 20.0),
     "fulldisk": (3, 30.0),
