@@ -16,12 +16,8 @@ from tests.faults.outcome import Budget, Outcome
 from tests.faults.under_load import CONFIG
 from tests.system.servers import Client, Mosquitto, until
 
-MOST, BEFORE, TOPICS, LONG = (
-    1000,
-    50,
-    1000,
-    5,
-)  # series, those that are there first; topics a cycle, long ones among them
+MOST, BEFORE = 1000, 50  # series; those that are there first
+TOPICS, LONG = 1000, 5  # topics a cycle; long ones among them
 
 
 def run(budget: Budget) -> Outcome:

@@ -1,7 +1,7 @@
-"""Months in minutes: a thousand series, gaps, late readings, series that end and others that begin, with a clock of ours.
+"""Months in minutes: a thousand series, gaps, late readings, series that end and others that begin, a clock of ours.
 
-Everything but the broker: decoder, journal, engine, sweeps, payloads, the page's history. After a warm-up, memory must not
-grow with what has been, nor threads, nor open files.
+Everything but the broker: decoder, journal, engine, sweeps, payloads, the page's history. After a warm-up, memory must
+not grow with what has been, nor threads, nor open files.
 """
 
 from __future__ import annotations
@@ -128,4 +128,8 @@ def _resources() -> tuple[float, int, int]:
     """Resident MiB, threads, open files."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, threading.active_count(), len(os.listdir("/proc/self/fd"))
+    return (
+        pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
+        threading.active_count(),
+        len(list(Path("/proc/self/fd").iterdir())),
+    )
