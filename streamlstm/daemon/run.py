@@ -132,7 +132,7 @@ class Daemon:
             publisher = Publisher(link, self.config, self.history)
             self._recover()
             gc.freeze()  # what is there by now stays: no collection need look at it again
-            open_things.callback(self._say_goodbye, link, publisher)
+            open_things.push(lambda kind, *_: self._say_goodbye(link, publisher, is_well=kind is None))
             link.start()
             self._watch.over(link)
             self.has_begun = True
@@ -232,12 +232,13 @@ class Daemon:
         self._status = status
         self._is_starting = False
 
-    def _say_goodbye(self, link: Link, publisher: Publisher) -> None:
+    def _say_goodbye(self, link: Link, publisher: Publisher, *, is_well: bool) -> None:
+        """is_well: else nothing more is taken, since what failed must come before it."""
         if self._newer is None:
             self._watch.stopping()
         link.stop(FAREWELL_S)
         ends_s = time.monotonic() + DRAINING_S
-        while time.monotonic() < ends_s and (messages := link.take(BATCH, 0.0)):
+        while is_well and time.monotonic() < ends_s and (messages := link.take(BATCH, 0.0)):
             self._learn(messages, link, publisher)  # what is sent again is known then
         # the last word on what was received and what became of it
         connection = replace(link.connection, connected=False, why="stopped")

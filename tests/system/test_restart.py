@@ -8,7 +8,9 @@ import threading
 import pytest
 
 from streamlstm.daemon.run import Daemon
-from streamlstm.store.errors import StateRefused
+from streamlstm.events import Reason
+from streamlstm.store.errors import StateRefused, StoreFailed
+from streamlstm.store.store import Store
 from tests.system.servers import Client, Mosquitto, until
 from tests.system.test_daemon import PLAIN, ROOMS, answer, config, reading, running, wave
 
@@ -76,3 +78,43 @@ def test_a_second_daemon_on_the_same_state_is_refused(tmp_path):
             other = Daemon(config(server.url, PLAIN, state={"directory": tmp_path / "state"}, mqtt={"client_id": "b"}))
             with pytest.raises(StateRefused, match="another process works with this state"):
                 other.run(threading.Event())
+
+
+def test_after_a_failure_of_the_disk_nothing_more_is_taken(tmp_path, monkeypatch):
+    """Or what came after would be there before what failed, which is late when it is sent again."""
+    append, fails, after = Store.append, threading.Event(), []
+
+    def failing(self, *given):
+        if fails.is_set():
+            fails.clear()  # once: the disk recovers
+            after.append(self.last)
+            raise StoreFailed("a disk that failed")
+        return append(self, *given)
+
+    monkeypatch.setattr(Store, "append", failing)
+    with Mosquitto(tmp_path) as server, Client(server.url) as client:
+        checked = config(server.url, ROOMS, state={"directory": tmp_path / "state"})
+        daemon, failures = Daemon(checked), []
+
+        def run():
+            try:
+                daemon.run(threading.Event())
+            except StoreFailed as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        until(lambda: daemon.ready, 120)
+        client.send_all([("in/a", reading(n, wave(1, n))) for n in range(50)])
+        until(lambda: daemon.status().report.learned == 50)
+        fails.set()
+        for n in range(50, 2000):
+            client.send("in/a", reading(n, wave(1, n)))
+        thread.join(30)
+        assert [str(error) for error in failures] == ["a disk that failed"]
+        store = Store(tmp_path / "state")
+        assert [store.last] == after
+        store.close()
+        with running(checked) as again:
+            until(lambda: again.status().report.learned == 2000, 60)
+            assert set(again.status().report.discarded) <= {Reason.DUPLICATE}
