@@ -76,13 +76,7 @@ class Keeper:
 
     def fresh(self, messages: Sequence[Message]) -> tuple[list[Message], list[Delivery]]:
         """Those that the journal does not have, and by what they would be known if they came again."""
-        fresh, deliveries = list[Message](), list[Delivery]()
-        for message in messages:
-            delivery, is_known = self._known.told(message)
-            if not is_known:
-                fresh.append(message)
-                deliveries += [delivery] if delivery else []
-        return fresh, deliveries
+        return self._known.told(messages)
 
     def keep(self, inputs: Sequence[Input], deliveries: Sequence[Delivery] = ()) -> list[Input]:
         """Number inputs and make them durable; what may be fed. After this their messages may be acknowledged."""

@@ -23,12 +23,23 @@ class Redelivery:
     def __init__(self) -> None:
         self._known: dict[int, bytes] = {}  # digest by packet identifier, the newest last
 
-    def told(self, message: Message) -> tuple[Delivery | None, bool]:
-        """How a message is to be remembered, if it can come again, and whether it is one that is known."""
-        if not message.mid:
-            return None, False
-        delivery = Delivery(message.mid, _digest(message))
-        return delivery, message.again and self._known.get(message.mid) == delivery.digest
+    def told(self, messages: Iterable[Message]) -> tuple[list[Message], list[Delivery]]:
+        """Those of the messages that are new, and by what they are to be known, once they are in the journal.
+
+        One that came by a lost connection, and again by the next, may be among them twice.
+        """
+        fresh, here = list[Message](), list[Delivery]()
+        newest = dict[int, bytes]()  # of these messages
+        for message in messages:
+            if message.mid:
+                delivery = Delivery(message.mid, _digest(message))
+                before = newest.get(message.mid) or self._known.get(message.mid)
+                if message.again and before == delivery.digest:
+                    continue
+                newest[message.mid] = delivery.digest
+                here.append(delivery)
+            fresh.append(message)
+        return fresh, here
 
     def remember(self, deliveries: Iterable[Delivery]) -> None:
         """They are in the journal."""

@@ -13,10 +13,9 @@ def message(mid: int, payload: bytes = b"21.5", *, again: bool = True, topic: st
 
 def taken(known: Redelivery, one: Message) -> bool:
     """Whether it is new; remembered if it is."""
-    delivery, is_known = known.told(one)
-    if delivery and not is_known:
-        known.remember([delivery])
-    return not is_known
+    fresh, deliveries = known.told([one])
+    known.remember(deliveries)
+    return fresh == [one]
 
 
 def test_only_the_same_message_under_the_same_identifier_and_with_the_flag_is_known():
@@ -50,3 +49,11 @@ def test_the_newest_are_remembered_in_order_and_go_on_elsewhere():
     assert [one.mid for one in known.export()] == list(range(11, KEPT + 11))
     other.remember(known.export())
     assert not taken(other, message(11)) and taken(other, message(10))
+
+
+def test_one_that_came_by_a_lost_connection_and_again_by_the_next_is_taken_once_though_both_wait_together():
+    known = Redelivery()
+    first, second = message(7, again=False), message(8, b"8", again=False)
+    fresh, deliveries = known.told([first, second, message(7), message(8, b"8"), message(9, b"9"), message(7, b"new")])
+    assert fresh == [first, second, message(9, b"9"), message(7, b"new")]
+    assert [one.mid for one in deliveries] == [7, 8, 9, 7]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from streamlstm.codec.journal import Delivery
 from streamlstm.daemon import keeper
 from streamlstm.daemon.inbox import Message
 from streamlstm.daemon.keeper import Keeper
@@ -93,8 +92,8 @@ def committed_now_and_then() -> None:
 
 @noticed_by("kill", 30)
 def what_comes_again_is_taken_again() -> None:
-    def told(original: Callable[..., Any], *given: Any) -> tuple[Delivery | None, bool]:
-        return original(*given)[0], False
+    def told(original: Callable[..., Any], self: Redelivery, messages: Sequence[Message]) -> Any:
+        return original(self, [one._replace(again=False) for one in messages])
 
     wrap(Redelivery, "told", told)
 
