@@ -19,7 +19,7 @@ from typing import Any
 import numba
 from numba.core.codegen import get_host_cpu_features
 
-KERNEL_REVISION = 4  # goes up with every change of arithmetic; part of every payload's model_rev
+KERNEL_REVISION = 5  # goes up with every change of arithmetic; part of every payload's model_rev
 
 _ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "model")
 

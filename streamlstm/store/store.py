@@ -164,7 +164,10 @@ class Store:
     def _check(self) -> None:
         """Whether all that should be there is there; each record's own bytes are checked when they are read."""
         ledger = self.shared(LEDGER)
-        self._count, self._sums, self.pruned, shared = unpacked(ledger[-1].body) if ledger else Ledger()
+        try:
+            self._count, self._sums, self.pruned, shared = unpacked(ledger[-1].body) if ledger else Ledger()
+        except ValueError as error:
+            raise StateRefused(f"{self.path}: {error}; need a state of this version") from error
         found, sums, newest = 0, 0, self.pruned
         for sum_, at in self._db.execute("SELECT crc, at FROM series"):
             if not isinstance(at, int):
