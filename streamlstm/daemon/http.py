@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from streamlstm.daemon.app import application
 from streamlstm.daemon.health import Onlooker
 from streamlstm.daemon.history import History
 from streamlstm.daemon.status import Status
+
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 20.0  # a connection that brings no complete request for longer is cut off
 IDLE_S = 5  # after an answer, until the next request begins
@@ -131,10 +134,16 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.turned_s = time.monotonic()
         self._each_turn = each_turn
+        self._has_failed = False
 
     async def on_tick(self, counter: int) -> bool:
         self.turned_s = time.monotonic()
-        self._each_turn()
+        try:
+            self._each_turn()
+        except Exception:  # an onlooker's fault is no reason to end the page, the metrics and the health checks
+            if not self._has_failed:
+                log.exception("event=onlooker_failed")
+            self._has_failed = True
         return await super().on_tick(counter)
 
 
