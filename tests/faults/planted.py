@@ -165,7 +165,7 @@ def counts_that_are_not_saved() -> None:
     wrap(Engine, "restore_counts", lambda *_: None)
 
 
-@noticed_by("lives", 8)
+@noticed_by("lives", 40)
 def heirs_saved_after_what_they_inherited_from() -> None:
     wrap(Roster, "heirs", lambda _original, _self, series: [series])
 
