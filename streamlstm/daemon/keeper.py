@@ -56,8 +56,7 @@ class Keeper:
         found = recover(self._store, self._engine, heard)
         self.position = found.position
         self._known.remember(found.deliveries)
-        there = {*self._engine.series()}
-        self._ended = {name: None for name, *_ in self._store.saved() if name not in there}
+        self._ended = self._not_here(self._store)
         self._began, self._journaled = self._store.pruned, found.bytes
         self._began_ns = self.swept_ns = found.origin_ns  # what dies again and again must save something in between
         if not found.origin_ns and found.inputs:
@@ -123,8 +122,7 @@ class Keeper:
             log.warning("event=series_begins_anew series=%r why=%r", name, why)
         self._engine = engine
         if self._store is not None:
-            there = {*engine.series()}
-            self._ended = {name: None for name, *_ in self._store.saved() if name not in there}
+            self._ended = self._not_here(self._store)
             self._begin(time.time_ns())
             while self._todo is not None:
                 self._step()
@@ -169,11 +167,20 @@ class Keeper:
         self._journaled += len(body)
         self._ticks = []
 
+    def _not_here(self, store: Store) -> dict[str, None]:
+        """Series that are saved, and that the engine does not have."""
+        there = {*self._engine.series()}
+        return {name: None for name, *_ in store.saved() if name not in there}
+
+    def _catch_up(self) -> None:
+        """Bring the journal to where the engine is: a snapshot is as of the journal's end."""
+        if self._ticks:
+            self._append(self._ticks)
+
     def _begin(self, now_ns: int) -> None:
         """A sweep begins: what series have in common is saved as of now, since all of them will be later."""
         assert self._store is not None, "only called where there is one"
-        if self._ticks:
-            self._append(self._ticks)
+        self._catch_up()
         at = self._begun_at = self._store.last
         origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds, now_ns)))
         commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
@@ -185,8 +192,7 @@ class Keeper:
     def _step(self) -> None:
         """Save some series as they are now."""
         assert self._store is not None and self._todo is not None, "only called while a sweep is on"
-        if self._ticks:
-            self._append(self._ticks)
+        self._catch_up()
         saved, size = list[Saved](), 0
         while self._todo and size < STEP_BYTES:
             for name in self._engine.together(self._todo.popleft()):

@@ -86,12 +86,9 @@ def recover(store: Store, engine: Engine, heard: Callable[[Sequence[Output]], No
 
 def succeed(old: Engine, new: Engine) -> dict[str, str]:
     """Move all series from one engine to another, one by one; returns those that do not fit there, and why."""
-    lost = dict[str, str]()
+    lost, opened = dict[str, str](), dict[str, str]()
     for stream, commons in old.commons().items():
-        try:
-            new.restore_commons(stream, commons)
-        except ValueError as error:
-            log.warning("event=covariates_begin_anew stream=%r why=%r", stream, str(error))
+        opened |= _commons(new, stream, commons)
     new.restore_counts(old.counts())
     for name in old.series():
         standing, state = old.export(name)
@@ -99,8 +96,19 @@ def succeed(old: Engine, new: Engine) -> dict[str, str]:
             new.restore(name, standing, state)
         except ValueError as error:
             lost[name] = str(error)
+            if name in opened:
+                new.leave(name, opened[name])
         old.feed([Close(name, forget=True)])  # its memory may be needed
     return lost
+
+
+def _commons(engine: Engine, stream: str, state: bytes) -> dict[str, str]:
+    """Let what a stream's series have in common be known again; returns the stream by the series that look it up."""
+    try:
+        return dict.fromkeys(engine.restore_commons(stream, state), stream)
+    except ValueError as error:
+        log.warning("event=covariates_begin_anew stream=%r why=%r", stream, str(error))
+        return {}
 
 
 class _Run:
@@ -182,7 +190,4 @@ class _Run:
     def _common(self, stream: str, found: Iterable[Shared]) -> None:
         for shared in found:
             if shared.at == self._store.pruned:
-                try:
-                    self._opened.update(dict.fromkeys(self._engine.restore_commons(stream, shared.body), stream))
-                except ValueError as error:
-                    log.warning("event=covariates_begin_anew stream=%r why=%r", stream, str(error))
+                self._opened |= _commons(self._engine, stream, shared.body)
