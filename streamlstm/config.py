@@ -34,7 +34,7 @@ from streamlstm.kinds import LIMITS, type_problems
 from streamlstm.naming import VALUE, key_path, name_problems, place_problem, topic_problems
 from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
 from streamlstm.resolutions import gathered, resolution_problems, resolved
-from streamlstm.sections import Duration, Http, Mqtt, Positive, Section, State
+from streamlstm.sections import Duration, Http, Mqtt, Positive, Requests, Section, State
 from streamlstm.sources import FILES, files, overlaid, parsed
 from streamlstm.units import SIZE, SIZES, UNITS_NS, lead, size_bytes
 from streamlstm.units import duration_ns as duration_ns
@@ -359,6 +359,7 @@ class Config(Section):
     state: State = State()
     http: Http = Http()
     limits: Limits = Limits()
+    requests: Requests = Requests()
     streams: Annotated[tuple[Stream, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

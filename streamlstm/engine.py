@@ -24,11 +24,13 @@ from streamlstm.events import (
     Input,
     Kind,
     Known,
+    Mode,
     Observation,
     Output,
     Reason,
     Shed,
     State,
+    Switch,
     Tick,
 )
 from streamlstm.happenings import events
@@ -36,7 +38,7 @@ from streamlstm.living import Commons, Counts, Family, Standing, packed, unpacke
 from streamlstm.member import Member, Ready, Report, Totals
 from streamlstm.model.arena import Layout
 from streamlstm.model.batch import Learner, Step
-from streamlstm.model.state import STATES
+from streamlstm.model.state import FROZEN, MADE, SHED, STATES
 from streamlstm.roster import Roster
 from streamlstm.shelf import Kept
 from streamlstm.timeline.gaps import bridge, bridge_event
@@ -91,6 +93,9 @@ class Engine:
         done: list[Output] = []
         out: list[Output | Ready] = []
         for item in inputs:
+            if isinstance(item, Shed | Tick | Close | Switch):
+                done += self._learn(out)  # what came before it is learned as things were
+                out = []
             match item:
                 case Observation():
                     if self._groups and self._is_new(item):
@@ -102,16 +107,13 @@ class Engine:
                 case Discarded():
                     out.append(item)
                 case Shed(on):
-                    done += self._learn(out)  # as it came before
-                    out, self.sheds = [], on
+                    self.sheds = on
                 case Tick():
-                    done += self._learn(out)  # before the clock moves
-                    out = []
                     self._tick(item.time_ns, out)
                 case Close():
-                    done += self._learn(out)  # the last steps that the clock has ended
-                    out = []
                     out += self._roster.close(item)
+                case Switch():
+                    out += self._roster.switch(item)
         return done + self._learn(out)
 
     def admit(self, inputs: Iterable[Input]) -> list[Input]:
@@ -244,6 +246,9 @@ class Engine:
         if obs.received_ns > member.heard_ns:
             for one in (member, *member.coarser):
                 one.heard_ns = obs.received_ns
+        if member.mode is Mode.PAUSED:
+            out.append(Discarded(obs.series, obs.time_ns, Reason.PAUSED))
+            return
         self._in_order(member, member.order.feed(obs), out)
 
     def _know(self, known: Known, out: list[Output | Ready]) -> None:
@@ -265,6 +270,8 @@ class Engine:
             if member.steps:
                 for step in member.steps.expire(now_ns - member.stream.lateness):
                     self._over(member, step, out)
+            if member.mode is Mode.PAUSED:
+                continue
             if member.heard_ns:
                 self._go_dark(member, now_ns, out)
             if member.heard_ns and member.state != State.STALE and now_ns - member.heard_ns > member.patience_ns():
@@ -367,7 +374,7 @@ class Engine:
         said: dict[int, list[Output]] = {}
         for learner, batch in ready.items():
             steps = [self._step(learner, item) for _, item in batch]
-            rows = learner.take(steps, sheds=self.sheds)
+            rows = learner.take(steps)
             self._shed += learner.shed
             tails = rows[:, learner.columns["tail"]].tolist()
             for (place, item), step, row, tail in zip(batch, steps, rows, tails, strict=True):
@@ -397,7 +404,8 @@ class Engine:
         if member.meter and not member.steps and (missed or reset):
             values = (math.nan, *values[1:])  # what was added over several steps is no step's
         civil = self._opening.civil[obs.stream].of(time_ns)
-        return Step(member.slot, time_ns, *civil, missed, reset, values, obs.position)
+        updates = FROZEN if member.mode is Mode.FROZEN else SHED if self.sheds else MADE
+        return Step(member.slot, time_ns, *civil, missed, reset, values, obs.position, updates)
 
     def _said(self, ready: Ready, step: Step, frame: Frame, row: Floats, tail: Sequence[float]) -> list[Output]:
         """One row of numbers as a forecast, and what began or ended with it."""
@@ -405,7 +413,8 @@ class Engine:
         if member.meter:
             obs = obs._replace(values=(step.values[0], *obs.values[1:]))
         _, _, state, happened, strength = tail
-        member.state = STATES[int(state)] if state == state else State.WARMING
+        stood = STATES[int(state)] if state == state else State.WARMING
+        member.state = member.stands(stood)
         # a copy, or each series' newest forecast would keep its whole batch in memory
         member.last = Forecast(obs, frame, row.copy(), member.state)
         said: list[Output] = [member.last]
@@ -421,7 +430,7 @@ class Engine:
         if happened > 0:
             said += events(obs, int(happened), strength)
         if member.steps is None and member.gathers is None:  # or its readings were counted as gathered
-            self._count(member.state, there)
+            self._count(stood, there)
         return said
 
     def _count(self, state: State, there: bool) -> None:

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BAD_NAME = "bad_name"  # the topic cannot name a series
     SERIES_LIMIT = "series_limit"  # a new series beyond limits.max_series
     CLOSED = "closed"  # its series was closed before so many had come that its step was known
+    PAUSED = "paused"  # somebody has paused its series
 
 
 class State(StrEnum):
@@ -49,6 +50,16 @@ class State(StrEnum):
     STALE = "stale"  # nothing has come for longer than the stream's gap
     GAP = "gap"  # the newest reading was missing
     QUARANTINED = "quarantined"  # the newest reading is not believed, and not learned from
+    FROZEN = "frozen"  # forecast, but not learned, since somebody wants it so
+    PAUSED = "paused"  # neither, since somebody wants it so
+
+
+class Mode(StrEnum):
+    """What somebody wants of a series."""
+
+    LEARNS = "learns"
+    FROZEN = "frozen"  # forecasts go on, the cells' weights stay as they are
+    PAUSED = "paused"  # readings are dropped and counted, nothing is forecast
 
 
 class Arrival(NamedTuple):
@@ -115,6 +126,13 @@ class Shed(NamedTuple):
     """
 
     on: bool
+
+
+class Switch(NamedTuple):
+    """What somebody wants of a series from here on."""
+
+    series: str
+    mode: Mode
 
 
 class Opened(NamedTuple):
@@ -277,5 +295,5 @@ class Event(NamedTuple):
     strength: float  # of an anomaly: its digits of surprise over the limit at which it is told; NaN otherwise
 
 
-Input = Observation | Known | Discarded | Tick | Close | Shed
+Input = Observation | Known | Discarded | Tick | Close | Shed | Switch
 Output = Forecast | Discarded | Opened | Closed | Changed | Event

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streamlstm.events import Observation, State
+from streamlstm.events import Mode, Observation, State
 from streamlstm.shelf import Kept
 from streamlstm.timeline.coarser import Growing
 from streamlstm.timeline.join import Joined
@@ -53,6 +53,7 @@ class Living(NamedTuple):
     refused: bool
     said: Said | None
     rows: tuple[bytes, ...]  # none before the step is known
+    mode: Mode = Mode.LEARNS
 
 
 class Family(NamedTuple):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamlstm.config import Stream
-from streamlstm.events import BEGINNING, Forecast, Observation, Reason, State
+from streamlstm.events import BEGINNING, Forecast, Mode, Observation, Reason, State
 from streamlstm.living import Living, Said
 from streamlstm.model.batch import Learner
 from streamlstm.shelf import Kept, packed
@@ -96,6 +96,21 @@ class Member:
     refused: bool = False  # there is no memory for its row
     state: State = State.WARMING
     last: Forecast | None = None
+    mode: Mode = Mode.LEARNS
+
+    def switch(self, mode: Mode) -> None:
+        """Be as somebody wants it; how it stands follows at once where nothing more comes of it, or comes again."""
+        self.mode = mode
+        if mode is Mode.PAUSED:
+            self.state = State.PAUSED
+        elif self.state is State.PAUSED:
+            self.state = self.last.state if self.last else State.WARMING
+
+    def stands(self, state: State) -> State:
+        """How it stands, after an observation that its row stands so after."""
+        if self.mode is Mode.PAUSED:
+            return State.PAUSED
+        return State.FROZEN if self.mode is Mode.FROZEN and state in (State.ACTIVE, State.FALLBACK) else state
 
     def patience_ns(self) -> int:
         """How long a silence is nothing special."""
@@ -125,6 +140,7 @@ class Member:
             meter=self.meter.export() if self.meter else b"",
             rows=packed(self.learner.export(self.slot)),
             coarser=tuple((one.series, kept) for one in self.coarser if (kept := one.kept())),
+            mode=self.mode,
         )
 
     def resume(self, kept: Kept, learner: Learner, slot: int) -> None:
@@ -137,6 +153,7 @@ class Member:
         self.order.released_ns = self.order.newest_ns = kept.released_ns
         self.last_ns, self.seen_ns, self.unseen, self.dark = kept.last_ns, kept.seen_ns, kept.unseen, kept.dark
         self.learner, self.slot, self.state = learner, slot, State.STALE
+        self.switch(kept.mode)
 
     def export(self) -> Living:
         """All that it is."""
@@ -160,6 +177,7 @@ class Member:
             refused=self.refused,
             said=Said(last.obs, last.numbers.tobytes(), last.state) if last else None,
             rows=tuple(self.learner.export(self.slot)) if self.learner else (),
+            mode=self.mode,
         )
 
     def restore(self, known: Living) -> None:
@@ -177,12 +195,8 @@ class Member:
             self.gathers.restore(known.gathers)
         self.early = list(known.early)
         self.last_ns, self.seen_ns, self.unseen, self.dark = known.last_ns, known.seen_ns, known.unseen, known.dark
-        self.guessed, self.heard_ns, self.refused, self.state = (
-            known.guessed,
-            known.heard_ns,
-            known.refused,
-            known.state,
-        )
+        self.guessed, self.heard_ns, self.refused = known.guessed, known.heard_ns, known.refused
+        self.state, self.mode = known.state, known.mode
 
     def live(self, known: Living, learner: Learner, slot: int) -> None:
         """Go on with rows that are in the slot already."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from streamlstm.config import Stream
-from streamlstm.events import Close, Closed, Discarded, Input, Observation, Opened, Reason
+from streamlstm.events import Changed, Close, Closed, Discarded, Input, Observation, Opened, Reason, Switch
 from streamlstm.living import Commons, Family, Living
 from streamlstm.member import Member, Totals
 from streamlstm.model.arena import Layout, birth
@@ -138,6 +138,18 @@ class Roster:
             del self.members[member.series]
             said.append(Closed(member.series, member.stream.name))
         return said
+
+    def switch(self, item: Switch) -> list[Changed]:
+        """Let a series be as somebody wants it, and its coarser ones with it; a closed one when it goes on."""
+        finest = self.members.get(item.series)
+        if finest is None or finest.gathers is not None:
+            self.shelf.switch(item.series, item.mode)
+            return []
+        family = (finest, *finest.coarser)
+        before = [one.state for one in family]
+        for member in family:
+            member.switch(item.mode)
+        return [Changed(one.series, one.state) for one, was in zip(family, before, strict=True) if one.state is not was]
 
     def heirs(self, series: str) -> list[str]:
         """A series, after those that inherited and are not saved since, if it may be one that they inherited from."""

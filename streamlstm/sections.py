@@ -86,6 +86,15 @@ class State(Section):
     snapshot: Annotated[Positive, Field(description="how often every series is saved")] = UNITS_NS["h"]
 
 
+class Requests(Section):
+    """What may be asked of us over MQTT, on BASE/bridge/request/VERB."""
+
+    allow: Annotated[
+        tuple[Literal["pause", "freeze", "resume", "close", "reset", "snapshot"], ...],
+        Field(description="verbs; whoever may publish on that topic may use them"),
+    ] = ()
+
+
 class Http(Section):
     """The page, the metrics and the health checks."""
 

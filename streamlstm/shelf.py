@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from streamlstm.events import Mode
 
 OVERHEAD = 512  # bytes beside the rows and the name, about: of the numbers and of where they are found
 
@@ -27,6 +29,7 @@ class Kept:
     meter: bytes  # of a counter, as `Meter.export` has it; else empty
     rows: bytes  # all of its rows one after the other, compressed by `packed`
     coarser: tuple[tuple[str, Kept], ...] = ()  # of the same series, by name
+    mode: Mode = Mode.LEARNS
 
 
 def packed(rows: Sequence[bytes]) -> bytes:
@@ -55,6 +58,12 @@ class Shelf:
         self.most = most
         self.bytes = 0
         self.kept: dict[str, Kept] = {}
+
+    def switch(self, series: str, mode: Mode) -> None:
+        """Let a series go on so, when it does."""
+        if (kept := self.kept.get(series)) is not None:
+            coarser = tuple((name, replace(one, mode=mode)) for name, one in kept.coarser)
+            self.kept[series] = replace(kept, mode=mode, coarser=coarser)
 
     @property
     def series(self) -> int:

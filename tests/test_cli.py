@@ -169,7 +169,7 @@ def test_rivals_of_river_stand_beside_when_asked_for(call, data, config):
 def test_a_column_that_is_known_ahead_goes_to_the_engine_at_the_times_of_the_leads(call, data, config, monkeypatch):
     steps = []
 
-    def take(learner, taken, *, sheds):  # noqa: ARG001
+    def take(learner, taken):
         steps.extend(taken)
         return np.full((len(taken), learner.columns["all"].stop), np.nan)
 

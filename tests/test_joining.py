@@ -42,7 +42,7 @@ def steps(monkeypatch):
     """The steps that reach the models, which learn nothing here: what they would make of them is not the question."""
     taken = []
 
-    def take(learner, steps, *, sheds):  # noqa: ARG001
+    def take(learner, steps):
         taken.extend(steps)
         return np.full((len(steps), learner.columns["all"].stop), np.nan)
 
@@ -148,7 +148,7 @@ def test_the_clock_ends_a_step_and_what_is_known_at_its_end_goes_with_it(steps):
 
 
 def test_forecasts_while_nothing_comes_see_what_is_known_at_their_own_origins(steps, monkeypatch):
-    def take(learner, taken, *, sheds):  # noqa: ARG001
+    def take(learner, taken):
         rows = np.zeros((len(taken), learner.columns["all"].stop))
         rows[:, learner.columns["tail"].start + 2] = STATES.index(State.ACTIVE)
         return rows

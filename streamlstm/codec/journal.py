@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streamlstm.events import Close, Discarded, Input, Known, Observation, Reason, Shed, Tick
+from streamlstm.events import Close, Discarded, Input, Known, Observation, Reason, Shed, Switch, Tick
 
 FORMAT = 1
 
@@ -45,9 +45,10 @@ class _Batch(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     sheds: list[Shed] = []
     refused: dict[str, int] = {}
     deliveries: list[Delivery] = []
+    switches: list[Switch] = []
 
 
-_LETTERS = {Observation: "o", Known: "k", Tick: "t", Close: "c", Shed: "s"}
+_LETTERS = {Observation: "o", Known: "k", Tick: "t", Close: "c", Shed: "s", Switch: "w"}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Batch).decode
 
@@ -77,6 +78,8 @@ def to_bytes(said: Entry) -> bytes:
                 batch.closes.append(item)
             case Shed():
                 batch.sheds.append(item)
+            case Switch():
+                batch.switches.append(item)
     batch.refused = {reason.value: count for reason, count in said.refused.items()}
     batch.deliveries = list(said.deliveries)
     return _encode(batch)
@@ -91,7 +94,14 @@ def from_bytes(body: bytes) -> Entry:
         raise ValueError(f"no entry of a journal: {error}") from error
     if batch.format != FORMAT:
         raise ValueError(f"an entry of format {batch.format}: this program knows {FORMAT}")
-    lists: tuple[list[Any], ...] = (batch.observations, batch.known, batch.ticks, batch.closes, batch.sheds)
+    lists: tuple[list[Any], ...] = (
+        batch.observations,
+        batch.known,
+        batch.ticks,
+        batch.closes,
+        batch.sheds,
+        batch.switches,
+    )
     next_of = {letter: iter(items) for letter, items in zip(_LETTERS.values(), lists, strict=True)}
     try:
         inputs = tuple(next(next_of[letter]) for letter in batch.order)

@@ -105,6 +105,16 @@ def bridge_health(base: str) -> str:
     return f"{base}/{RESERVED}/health"
 
 
+def bridge_request(base: str, verb: str) -> str:
+    """Where something is asked of us."""
+    return f"{base}/{RESERVED}/request/{verb}"
+
+
+def bridge_response(base: str, verb: str) -> str:
+    """Where we answer."""
+    return f"{base}/{RESERVED}/response/{verb}"
+
+
 def forecast(base: str, series: str) -> str:
     """The forecast of one series, as JSON."""
     return f"{base}/{series}/forecast"

@@ -113,6 +113,11 @@ class Keeper:
         else:
             self._step()
 
+    def hasten(self) -> bool:
+        """Let a sweep be due now; False where nothing is saved."""
+        self._began_ns = 1  # long ago
+        return self._store is not None
+
     def hand_over(self, engine: Engine, every_ns: int) -> None:
         """Let another engine, with another configuration, go on; the journal begins anew with it."""
         self._every_ns = every_ns

@@ -83,6 +83,10 @@ def _process(status: Status) -> Iterator[Metric]:
     for outcome, count in zip(("applied", "refused"), status.reloads, strict=True):
         reloads.add_metric([outcome], count)
     yield reloads
+    requests = CounterMetricFamily("streamlstm_requests", "What was asked of us over MQTT.", labels=["status"])
+    for outcome, count in zip(("done", "refused"), status.requests, strict=True):
+        requests.add_metric([outcome], count)
+    yield requests
     yield _gauge("journal_bytes", "Journal and snapshots on the disk; 0 where nothing survives.", status.state_bytes)
     if status.snapshot_age_s == status.snapshot_age_s:
         yield _gauge("snapshot_age_seconds", "Age of the oldest snapshot of a series.", status.snapshot_age_s)
@@ -90,7 +94,7 @@ def _process(status: Status) -> Iterator[Metric]:
 
 def _observations(status: Status) -> Iterator[Metric]:
     report = status.report
-    yield _counter("messages_received", "Messages received from the broker.", status.connection.received)
+    yield _counter("messages_received", "Messages from the broker, but for requests.", status.connection.received)
     rejected = CounterMetricFamily(
         "streamlstm_messages_rejected", "Messages that were not learned from, by reason.", labels=["reason"]
     )

@@ -40,8 +40,8 @@ class Publisher:
                 case Opened():
                     log.info("event=series_opened series=%r stream=%r", output.series, output.stream)
                     self._availability(output.series, "online")
-                case Changed(series, State.STALE):
-                    log.info("event=series_stale series=%r", series)
+                case Changed(series, State.STALE | State.PAUSED as state):
+                    log.info("event=series_%s series=%r", state, series)
                     self._silent.add(series)
                     self._availability(series, "offline")
                 case Closed():
@@ -58,9 +58,10 @@ class Publisher:
         for one in report.series:
             if one.last is not None:
                 self._forecast(one.last, now_ns)
-            if one.state is State.STALE:
+            is_silent = one.state in (State.STALE, State.PAUSED)
+            if is_silent:
                 self._silent.add(one.series)
-            self._availability(one.series, "offline" if one.state is State.STALE else "online")
+            self._availability(one.series, "offline" if is_silent else "online")
         for series in closed:
             self._clear(series)
 
@@ -83,6 +84,10 @@ class Publisher:
             started_ns=status.started_ns,
         )
         self._link.publish(topics.bridge_info(self._base), info, retain=True)
+
+    def answer(self, topic: str, payload: bytes) -> None:
+        """To a request."""
+        self._link.publish(topic, payload)
 
     def _forecast(self, forecast: Forecast, now_ns: int) -> None:
         self._history.record(forecast)

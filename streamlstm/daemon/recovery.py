@@ -19,7 +19,7 @@ import msgspec
 
 from streamlstm.codec.journal import Delivery, Entry, from_bytes
 from streamlstm.engine import Engine
-from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Observation, Output, Shed
+from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Observation, Output, Shed, Switch
 from streamlstm.living import Standing
 from streamlstm.store.errors import StateRefused
 from streamlstm.store.records import Shared
@@ -171,20 +171,20 @@ class _Run:
                 self.recovered.position = max(self.recovered.position, item.position)
             if not self._engine.takes(item):
                 continue
-            if isinstance(item, Observation | Close) and item.series in self._aside:
+            if isinstance(item, Observation | Close | Switch) and item.series in self._aside:
                 self._pass_over(item)
             else:
                 wanted.append(item)
         refused = entry.refused.items()
         return wanted + [Discarded("", BEGINNING, reason) for reason, count in refused for _ in range(count)]
 
-    def _pass_over(self, item: Observation | Close) -> None:
+    def _pass_over(self, item: Observation | Close | Switch) -> None:
         """A snapshot holds it. But whose covariates are kept is decided by it all the same."""
         if isinstance(item, Observation):
             if item.series not in self._opened:
                 self._opened[item.series] = item.stream
                 self._engine.enter(item.series, item.stream)
-        elif stream := self._opened.pop(item.series, None):
+        elif isinstance(item, Close) and (stream := self._opened.pop(item.series, None)):
             self._engine.leave(item.series, stream)
 
     def _common(self, stream: str, found: Iterable[Shared]) -> None:

@@ -23,6 +23,7 @@ from streamlstm.daemon.link import Link
 from streamlstm.daemon.overload import Overload
 from streamlstm.daemon.publisher import Publisher
 from streamlstm.daemon.reload import Reload
+from streamlstm.daemon.requests import Requests
 from streamlstm.daemon.status import LAG_BOUNDS, LEARN_BOUNDS, Connection, Status
 from streamlstm.daemon.watch import Watch
 from streamlstm.engine import Engine
@@ -76,6 +77,7 @@ class Daemon:
         self._received_before = 0  # messages, of all processes that had this state
         self._resumed = True  # what was recovered is published
         self._decoder = Decoder(config.streams, config.mqtt.base, config.limits.payload)
+        self._requests = Requests(config.mqtt.base, config.requests.allow, config.limits.payload)
         self._overload = Overload(config.limits.shed_after / SECOND_NS)
         self._lag = Histogram(LAG_BOUNDS)
         self._learning = Histogram(LEARN_BOUNDS)
@@ -128,7 +130,8 @@ class Daemon:
             self._engine.warm_up(self._watch.starting)
             router = self._decoder.router
             limit = self.config.limits.payload
-            link = Link(mqtt, router.filters, fresh=router.fresh, clock=self._clock, payload_limit=limit)
+            filters = (*router.filters, *self._requests.filters)
+            link = Link(mqtt, filters, fresh=router.fresh, clock=self._clock, payload_limit=limit)
             publisher = Publisher(link, self.config, self.history)
             self._recover()
             gc.freeze()  # what is there by now stays: no collection need look at it again
@@ -149,8 +152,7 @@ class Daemon:
             if self._overload.changes(len(messages) < BATCH, time.monotonic()):
                 self._engine.feed(self._keeper.keep([Shed(self._overload.sheds)]))
                 log.warning("event=overload sheds_learning=%s waiting=%d", self._overload.sheds, link.waiting)
-            if messages:
-                self._learn(messages, link, publisher)
+            self._take(messages, link, publisher)
             now_ns = self._clock()
             if not next_tick_ns - 2 * SECOND_NS < now_ns < next_tick_ns:  # due, or the clock was set back
                 next_tick_ns = now_ns + SECOND_NS
@@ -161,6 +163,21 @@ class Daemon:
                 log.info("event=reloading")
                 self._watch.reloading()
                 self._newer = newer
+
+    def _take(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
+        for asks, some in self._requests.apart(messages):
+            (self._obey if asks else self._learn)(some, link, publisher)
+
+    def _obey(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
+        """Do what somebody asks for, once: the answer says that it is durable."""
+        fresh, deliveries = self._keeper.fresh(messages)
+        for message in fresh:
+            inputs, topic, answer = self._requests.understood(message.arrival, self._engine, self._keeper)
+            log.info("event=request topic=%.200r series=%d answer=%.200r", message.arrival.topic, len(inputs), answer)
+            publisher.send(self._engine.feed(self._keeper.keep(inputs, deliveries)), self._clock())
+            if topic:
+                publisher.answer(topic, answer)
+        link.acknowledge(messages)
 
     def _learn(self, messages: list[Message], link: Link, publisher: Publisher) -> None:
         fresh, deliveries = self._keeper.fresh(messages)
@@ -239,7 +256,7 @@ class Daemon:
         link.stop(FAREWELL_S)
         ends_s = time.monotonic() + DRAINING_S
         while is_well and time.monotonic() < ends_s and (messages := link.take(BATCH, 0.0)):
-            self._learn(messages, link, publisher)  # what is sent again is known then
+            self._take(messages, link, publisher)  # what is sent again is known then
         # the last word on what was received and what became of it
         connection = replace(link.connection, connected=False, why="stopped")
         self._status = self._new_status(connection, link.waiting, "stopped", publisher.published)
@@ -255,11 +272,13 @@ class Daemon:
     ) -> Status:
         connection = connection or Connection()
         now_ns = self._clock()
+        requests = self._requests
+        received = connection.received + self._received_before - requests.seen
         return Status(
             version=self._version,
             started_ns=self._started_ns,
             time_ns=now_ns,
-            connection=replace(connection, received=connection.received + self._received_before),
+            connection=replace(connection, received=received),
             ready=not why,
             why=why,
             queue_depth=waiting,
@@ -274,6 +293,7 @@ class Daemon:
             state_bytes=self._keeper.bytes,
             snapshot_age_s=self._keeper.age_s(now_ns),
             fault=fault,
+            requests=(requests.taken, requests.refused),
             reloads=(self._reload.applied, self._reload.refused) if self._reload else (0, 0),
         )
 

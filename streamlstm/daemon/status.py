@@ -43,6 +43,7 @@ class Status:
     state_bytes: int = 0  # on the disk; 0: nothing survives
     snapshot_age_s: float = nan  # since the oldest series' snapshot; NaN: there is none yet
     reloads: tuple[int, int] = (0, 0)  # of the configuration: applied, refused
+    requests: tuple[int, int] = (0, 0)  # over MQTT: done, refused
     fault: str = ""  # of a thread that we need; empty: none is known
 
 

@@ -17,7 +17,7 @@ from streamlstm.model.arena import NEVER, Layout, Rows, zeros
 from streamlstm.model.forecaster import columns, feed, path
 from streamlstm.model.seasons import Seeker
 from streamlstm.model.several import Face, Now, face, rows_of
-from streamlstm.model.state import SOURCES, work_dtype
+from streamlstm.model.state import MADE, SOURCES, work_dtype
 
 MOST_WALKED = 2048  # missed steps; a longer gap forgets the hidden state, since walking it would stop the others
 
@@ -34,6 +34,7 @@ class Step(NamedTuple):
     reset: bool
     values: tuple[float, ...]  # as `timeline.join.Join.values` puts them
     position: int
+    updates: int = MADE  # what becomes of the weights of the cells: see `model.state`
 
 
 class Learner:
@@ -89,19 +90,16 @@ class Learner:
         """All rows of a series; slot: of the first."""
         return [self.rows.export(slot + k) for k in range(self.rows_a_series)]
 
-    def take(self, steps: Sequence[Step], *, sheds: bool = False) -> Floats:
-        """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`).
-
-        sheds: everything moves on but the weights of the cells, whose updates are most of the work.
-        """
-        self._plan["shed"], self._work["shed"] = sheds, 0
+    def take(self, steps: Sequence[Step]) -> Floats:
+        """Learn the steps in order; each gives one row of a forecast's numbers (see `Frame.parts`)."""
+        self._work["shed"] = 0
         if self.face is None:
             return self._take(steps)
         return np.array([self._together(self.face, step, self._take(_faces(self.face, step))) for step in steps])
 
     @property
     def shed(self) -> int:
-        """Updates that the last call of `take` did not make."""
+        """Updates that the last call of `take` did not make, under overload."""
         return int(self._work["shed"][0])
 
     def _together(self, face: Face, step: Step, said: Floats) -> Floats:
@@ -178,7 +176,7 @@ class Learner:
         size = len(steps)
         out = np.empty((size, self.columns["all"].stop))
         by_field = zip(*steps, strict=True) if steps else [()] * len(Step._fields)  # ten times as fast as step by step
-        slots, *times, missed, reset, values, positions = by_field
+        slots, *times, missed, reset, values, positions, updates = by_field
         taken = feed(
             *rows.views[chunk],
             self._plan,
@@ -189,6 +187,7 @@ class Learner:
             np.array(reset, np.bool_),
             np.array(self._whole_rows(values), np.float64).reshape(size, 1 + self.layout.given),
             _whole(positions),
+            _whole(updates),
             out,
         )
         return out, taken

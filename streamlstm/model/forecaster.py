@@ -48,7 +48,7 @@ def columns(leads: int, levels: int, taus: int) -> dict[str, slice]:
 
 
 @stage
-def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, values, positions, out):
+def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, values, positions, updates, out):
     """Take observations of one chunk's series, in order.
 
     records ... i1   a chunk's rows (state.Views)
@@ -60,6 +60,7 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     values (B, V)    target; past covariates (C), their ages in steps (C), those known ahead (K), each for every lead
                      (L); NaN missing
     positions (B,)   the host's sequence
+    updates (B,)     what becomes of the weights of the cells: MADE, SHED or FROZEN
     out (B, ...)     see `columns`; NaN where nothing can be said
 
     Returns how many were taken: it stops behind one after which seasons are to be looked for.
@@ -68,6 +69,7 @@ def feed(records, f8, i8, f4, i2, i1, plans, works, rows, times, missed, reset, 
     for b in range(rows.shape[0]):
         r = rows[b]
         s = records[r]
+        plan.updates = updates[b]
         n = shape(s, work, plan)
         m = carve(f8[r], i8[r], f4[r], i2[r], i1[r], s, n, plan)
         if s.index < 0:

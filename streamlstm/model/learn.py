@@ -16,7 +16,7 @@ from streamlstm.kernels.season import slot
 from streamlstm.model import beside
 from streamlstm.model.features import LINEAR_UNIT, features, rise
 from streamlstm.model.heads import lay_out, say_back, say_of, take_in
-from streamlstm.model.state import B_LINEAR, B_RISE, CYCLE, shape
+from streamlstm.model.state import B_LINEAR, B_RISE, CYCLE, MADE, SHED, shape
 from streamlstm.model.thin import thin, withhold
 
 STATE_UNIT, STATE_MOST = 4095.0, 8.0  # kept states: 16 bits over ±8
@@ -29,13 +29,13 @@ START = 16  # observations before the first window: the running scales mean noth
 def learn(s, m, plan, work, k):
     """Every eighth observation: choose windows, and let every cell learn from them. k: the newest step recorded.
 
-    Not where learning is shed: then the cells go on with the weights that they have.
+    Not where learning is shed, or frozen: then the cells go on with the weights that they have.
     """
     s.phase = (s.phase + 1) % CYCLE
     if s.seen < START or s.phase != 0:
         return
-    if plan.shed != 0:
-        work.shed += shape(s, work, plan).cells
+    if plan.updates != MADE:
+        work.shed += shape(s, work, plan).cells if plan.updates == SHED else 0
         return
     steps = choose_windows(s, plan, work, k)
     if steps <= 0:

@@ -34,6 +34,9 @@ NAIVES = 3
 LSTM, COMMITTEE, COVARIATES = 6, 7, 8  # places in SOURCES
 STATES = (State.WARMING, State.ACTIVE, State.FALLBACK, State.GAP, State.QUARANTINED)
 WARMING, ACTIVE, FALLBACK, GAP, QUARANTINED = range(5)
+# What becomes of the cells' weights with an observation: learned; not, since more comes than can be learned; not, since
+# somebody wants it so.
+MADE, SHED, FROZEN = range(3)
 SOURCES = ("persistence", "seasonal", "profile", "linear", "analogue", "median", "lstm", "committee", "covariates")
 GROUP = (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 5)  # whose source each expert below E_CELL is
 # What labels can be counted from, and the experts that are just that: the last value, the profiles, the linear branch.
@@ -218,7 +221,7 @@ def plan_dtype(n: Sizes) -> np.dtype:
             ("lowest", number),  # physical bounds
             ("highest", number),
             ("whole", whole),  # 1: values are whole numbers, and so are the ends of intervals
-            ("shed", whole),  # 1: the cells' weights stay as they are; set before each call
+            ("updates", whole),  # of the observation that is taken: MADE, SHED or FROZEN
         ],
         align=True,
     )
@@ -242,7 +245,7 @@ def work_dtype(n: Sizes) -> np.dtype:
             ("gradient", single, (n.weights,)),
             ("label", number, (n.cells, K, B, n.heads)),  # of each cell's heads, in scales of its base; NaN none
             ("start", np.int64, (B,)),  # the first step of each window; -1 none
-            ("shed", np.int64),  # updates that were not made; counted over a call
+            ("shed", np.int64),  # updates that were not made under overload; counted over a call
             ("a", single, (F + H,)),  # of the step on, as `first`
             ("outside", single, (n.outside,)),  # features that only some cells see, and, by its size alone, how many
             ("beside_cells", np.int8, (n.beside_cells,)),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamlstm.codec.journal import FORMAT, Delivery, entry, from_bytes, to_bytes
-from streamlstm.events import BEGINNING, Close, Discarded, Known, Observation, Reason, Shed, Tick
+from streamlstm.events import BEGINNING, Close, Discarded, Known, Mode, Observation, Reason, Shed, Switch, Tick
 
 times = st.integers(-(2**63), 2**63 - 1)
 floats = st.floats(width=64)
@@ -32,6 +32,7 @@ known = st.builds(
 )
 discarded = st.builds(Discarded, names, times, st.sampled_from(Reason), names)
 others = st.builds(Tick, times) | st.builds(Close, names, st.booleans()) | st.builds(Shed, st.booleans())
+others |= st.builds(Switch, names, st.sampled_from(Mode))
 inputs = st.lists(observation | known | others | discarded, max_size=20)
 deliveries = st.lists(st.builds(Delivery, st.integers(1, 65535), st.binary(min_size=8, max_size=8)), max_size=5)
 

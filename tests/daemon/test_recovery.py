@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from streamlstm.daemon.recovery import recover
 from streamlstm.engine import Engine
-from streamlstm.events import Close, Discarded, Known, Observation, Reason, Shed, Tick
+from streamlstm.events import Close, Discarded, Known, Observation, Reason, Shed, Switch, Tick
 from streamlstm.store.store import Store
 from tests.faults.lives import LIMITS, STREAMS, hurried, lived, state
 
@@ -28,7 +28,7 @@ def test_the_lives_of_that_test_see_all_that_may_happen(tmp_path):
     assert kills > 5 and life.store.pruned > 0 and report.closed > 0
     assert report.discarded[Reason.SERIES_LIMIT] > 0 and report.discarded[Reason.MALFORMED] > 0
     assert {one.stream for one in life.journal if isinstance(one, Observation)} == {stream.name for stream in STREAMS}
-    assert {type(one) for one in life.journal} == {Observation, Known, Tick, Close, Shed, Discarded}
+    assert {type(one) for one in life.journal} == {Observation, Known, Tick, Close, Shed, Switch, Discarded}
 
 
 def test_a_stream_that_has_left_the_configuration_does_not_keep_the_others_from_going_on(tmp_path):

@@ -17,7 +17,7 @@ from streamlstm.config import Stream
 from streamlstm.daemon import keeper as keeping
 from streamlstm.daemon.keeper import Keeper
 from streamlstm.engine import Engine
-from streamlstm.events import BEGINNING, Discarded, Input, Known, Observation, Reason, Shed
+from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Mode, Observation, Reason, Shed, Switch
 from streamlstm.model import arena
 from streamlstm.store.store import Store
 from tests.faults.outcome import Budget, Outcome
@@ -123,6 +123,10 @@ def said(dice: random.Random, now_ns: int, total: dict[str, float]) -> list[Inpu
     time_ns = now_ns - dice.choice((0, 0, 0, 1, 2, 3)) * HOUR_NS // 2
     if dice.random() < 0.02:
         return [Shed(dice.random() < 0.5)]
+    if dice.random() < 0.03:
+        wanted = dice.choice((Mode.LEARNS, Mode.LEARNS, Mode.FROZEN, Mode.PAUSED, None))
+        own = series.replace("{value}", "y")
+        return [Close(own, forget=dice.random() < 0.5) if wanted is None else Switch(own, wanted)]
     if dice.random() < 0.05:
         return [Discarded(series, now_ns, dice.choice([Reason.MALFORMED, Reason.WRONG_TYPE]))]
     if stream.type == "counter":

@@ -89,7 +89,7 @@ def broken(budget: Budget, name: str, state: Path, break_: Break, faults: tuple[
                     load_.go_on(dice.uniform(0.0, 0.15))
                 else:  # while it works
                     load_.go_on(10.0, until_durable=before + 1)
-                    load_.go_on(dice.uniform(0.0, 0.6))
+                    load_.go_on(dice.uniform(0.0, 1.5))
                 progress = load_.durable > before
                 if problem := break_(nursery, load_):
                     outcome.problems.append(f"cycle {cycle}: {problem}: {last_words(nursery.log)}")

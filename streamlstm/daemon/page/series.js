@@ -103,7 +103,7 @@ function told(one) {
 
 function surprise(one) {
   if (one.anomaly_score !== null) return one.anomaly_score > 1 ? "rare" : "usual";
-  return { gap: "no value", quarantined: "not believed" }[one.state] ?? "not known yet";
+  return { gap: "no value", quarantined: "not believed", paused: "paused" }[one.state] ?? "not known yet";
 }
 
 // How sure the nearest forecast is: its inner interval or, of a category, how likely the word is.

@@ -17,6 +17,8 @@ export const STATES = {
   gap: "The newest value is missing: forecasts go on from those before it.",
   quarantined:
     "The newest readings are not believed: far beyond all others, or the same again and again. Forecasts go on without them.",
+  frozen: "Somebody has frozen it: forecasts go on, the weights of its cells stay as they are.",
+  paused: "Somebody has paused it: its readings are dropped and counted, and nothing is forecast.",
 };
 
 // `digits` significant ones, but never fewer than stand before the point; `fixed` keeps zeros at the end.
