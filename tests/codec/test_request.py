@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamlstm.codec.request import LISTED, Misunderstood, done, meant, parsed, refused
 
+keys = st.sampled_from(["series", "transaction"]) | st.text(max_size=3)
+json_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 NAMES = ["home/load", "home/pv", "lab/[1]", "lab/1"]
 
 
@@ -62,3 +66,16 @@ def test_answers_are_bounded_and_carry_the_transaction_where_there_is_one():
     assert said["data"]["count"] == 5000 and said["data"]["series"] == many[:LISTED]
     assert said["status"] == "ok" and said["transaction"] == "7"
     assert json.loads(refused("so", None)) == {"status": "error", "error": "so"}
+
+
+@given(st.binary(max_size=300) | st.recursive(json_values, lambda some: st.lists(some) | st.dictionaries(keys, some)))
+def test_whatever_bytes_come_they_are_understood_or_refused_and_nothing_else(said):
+    payload = said if isinstance(said, bytes) else json.dumps(said).encode()
+    for of_series in (True, False):
+        try:
+            request = parsed(payload, of_series=of_series)
+        except Misunderstood as why:
+            json.loads(refused(str(why), why.transaction))
+        else:
+            assert bool(request.patterns) == of_series
+            json.loads(done(request.patterns, request.transaction))

@@ -24,6 +24,7 @@ HARNESSES: dict[str, str] = {
     "iofaults": "a call to the disk that fails, or is the last one",
     "kill": "kill -9 while messages come in",
     "powercut": "a file system that is shut down while messages come in",
+    "control": "a power cut of a daemon that syncs nothing, which must lose something",
     "broker": "the broker killed, restarted or robbed of our session, or another client with our id",
     "partition": "packets dropped between us and the broker, both ways or one (needs root and iptables)",
     "tls": "each wrong certificate, and TLS where there is none: refused, and why",

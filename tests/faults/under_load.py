@@ -85,7 +85,7 @@ def broken(budget: Budget, name: str, state: Path, break_: Break, faults: tuple[
                 if not nursery.pid:
                     nursery.start()
                 before = load_.durable
-                if cycle % 5 == 0:  # while it starts and recovers
+                if cycle % 5 == 4:  # while it starts and recovers
                     load_.go_on(dice.uniform(0.0, 0.15))
                 else:  # while it works
                     load_.go_on(10.0, until_durable=before + 1)
