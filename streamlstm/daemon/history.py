@@ -1,4 +1,4 @@
-"""The recent past of each series, for the page: what came, and what had been forecast for it. Bounded, never saved."""
+"""The recent past of each series, for the page: what came, and what had been forecast for it. Bounded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ BLOCK = 16  # rows in a finished block; a new row copies at most this many
 BYTES_MAX = 128 * 2**20  # for all series together
 ASKED_MAX = 64  # series that readers asked for and that are not given up for others
 
-_HEAD = struct.Struct("=qqd")  # the first three fields of `_layout`
+_ORIGIN, _HEAD = struct.Struct("=q"), struct.Struct("=qqd")  # the first three fields of `_layout`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,7 @@ class _Track(NamedTuple):
     leads: tuple[int, ...]
     levels: tuple[float, ...]
     blocks: tuple[bytes, ...]  # finished, BLOCK rows each
-    newest: bytes  # fewer than BLOCK rows
+    newest: bytes  # at most BLOCK rows
 
 
 class History:
@@ -91,16 +92,35 @@ class History:
         if track is None or track.leads != forecast.leads or track.levels != forecast.levels:
             track = _Track(forecast.leads, forecast.levels, (), b"")
         row = _packed(forecast)
-        newest = track.newest + row
-        blocks = track.blocks
+        newest, blocks = track.newest, track.blocks
+        if newest[-len(row) :][: _ORIGIN.size] == row[: _ORIGIN.size]:
+            newest = newest[: -len(row)]  # it is said anew: after a start, or what was guessed for it has come
         if len(newest) == BLOCK * len(row):
             points = min(self.points, BYTES_MAX // self.series_max // len(row))
             blocks, newest = (*blocks, newest)[-max(1, -(-points // BLOCK)) :], b""
+        newest += row
         self._tracks[forecast.series] = _Track(track.leads, track.levels, blocks, newest)
 
     def forget(self, series: str) -> None:
         """Keep nothing more of a series, since it is closed. For the engine's thread."""
         self._tracks.pop(series, None)
+
+    def export(self, series: str) -> bytes:
+        """What is kept of a series; empty where it is not kept."""
+        track = self._tracks.get(series)
+        return msgspec.msgpack.encode(track) if track else b""
+
+    def restore(self, series: str, state: bytes) -> None:
+        """Keep what was exported, where there is room. ValueError where it is something else."""
+        try:
+            track = msgspec.msgpack.decode(state, type=_Track)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"no past of a series: {error}") from error
+        size = _layout(len(track.leads), len(track.levels)).itemsize
+        if any(len(block) != BLOCK * size for block in track.blocks) or len(track.newest) % size:
+            raise ValueError("no past of a series: its rows are not whole")
+        if series in self._tracks or self._make_room(series):
+            self._tracks[series] = track
 
     def past(self, series: str) -> Past | None:
         """What is kept of a series; None where it is not kept."""
