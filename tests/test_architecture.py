@@ -28,7 +28,7 @@ ROOMS = {
     "member": "engine", "living": "engine", "roster": "engine",
     "shelf": "engine", "opening": "engine", "happenings": "engine", "agreement": "engine",
     "scores": "evaluate", "rivals": "evaluate", "picture": "evaluate",
-    "cli_backtest": "cli", "cli_replay": "cli", "cli_state": "cli", "__main__": "cli",
+    "cli_backtest": "cli", "cli_replay": "cli", "cli_state": "cli", "cli_check": "cli", "__main__": "cli",
 }  # fmt: skip
 
 BESIDE = {
@@ -57,7 +57,7 @@ ONLY_IN = {
     "holidays": set(),
     "plotly": {"picture", "daemon.app"},
     "typer": {"cli"},
-    "rich": {"cli", "cli_backtest", "cli_replay", "cli_state", "daemon.demo"},
+    "rich": {"cli", "cli_backtest", "cli_replay", "cli_state", "cli_check", "daemon.demo"},
     "paho": {"daemon.mqtt"},
     "iotcore": set(),
     "prometheus_client": {"daemon.metrics", "daemon.app"},
