@@ -43,10 +43,11 @@ def show(file: Path, checked: Config, as_json: bool) -> None:
     if any(each.ttl for each in checked.streams):
         out.print(f"limits.closed: {checked.limits.closed / 2**20:,.0f} MiB for what closed series had learned")
     if checked.state.directory:
-        disk = (min(sum(sizes.values()) * most, checked.limits.memory) + checked.limits.closed) / 2**30
-        out.print(
-            f"state.directory: {escape(str(checked.state.directory))}, up to {disk + JOURNAL_GIB:.1f} GiB on the disk"
-        )
+        snapshots = min(sum(sizes.values()) * most, checked.limits.memory) + checked.limits.closed
+        undo = 3 * snapshots + checked.state.undo_size if checked.state.undo else 0
+        disk = (snapshots + undo) / 2**30 + JOURNAL_GIB
+        beside = f", {undo / 2**30:.1f} of it so that learning can be taken back" if undo else ""
+        out.print(f"state.directory: {escape(str(checked.state.directory))}, up to {disk:.1f} GiB on the disk{beside}")
     else:
         out.print("[yellow]no state.directory: what is learned does not survive a restart[/yellow]")
     if fitting < most:

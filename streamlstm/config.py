@@ -32,14 +32,13 @@ from streamlstm.conflicts import (
 )
 from streamlstm.kinds import LIMITS, type_problems
 from streamlstm.naming import VALUE, key_path, name_problems, place_problem, topic_problems
-from streamlstm.problems import ConfigError, Unit, Where, in_words, line, several, shown
+from streamlstm.problems import ConfigError, Where, in_words, line, several, shown
 from streamlstm.resolutions import gathered, resolution_problems, resolved
-from streamlstm.sections import Duration, Http, Mqtt, Positive, Requests, Section, State
+from streamlstm.sections import Duration, Http, Mqtt, Positive, Requests, Section, Size, State
 from streamlstm.sources import FILES, files, overlaid, parsed
-from streamlstm.units import SIZE, SIZES, UNITS_NS, lead, size_bytes
+from streamlstm.units import UNITS_NS, lead
 from streamlstm.units import duration_ns as duration_ns
 
-Size = Annotated[int, BeforeValidator(size_bytes), Unit(SIZE, SIZES)]
 Lead = Annotated[int, BeforeValidator(lead)]
 Leads = Annotated[tuple[Lead, ...], Field(min_length=1, max_length=64, description="steps (24) or durations ('1h')")]
 

@@ -12,10 +12,11 @@ from pydantic_core import PydanticCustomError
 
 from streamlstm.naming import topic_filter, topic_problems, url_problem
 from streamlstm.problems import Unit, Where, several
-from streamlstm.units import DURATION, UNITS_NS, duration_ns
+from streamlstm.units import DURATION, SIZE, SIZES, UNITS_NS, duration_ns, size_bytes
 
 Duration = Annotated[int, BeforeValidator(duration_ns), Unit(DURATION, UNITS_NS)]
 Positive = Annotated[Duration, Field(gt=0)]
+Size = Annotated[int, BeforeValidator(size_bytes), Unit(SIZE, SIZES)]
 
 
 class Section(BaseModel):
@@ -84,6 +85,8 @@ class State(Section):
 
     directory: Annotated[Path | None, Field(description="a folder of one's own; absent: nothing survives")] = None
     snapshot: Annotated[Positive, Field(description="how often every series is saved")] = UNITS_NS["h"]
+    undo: Annotated[Duration, Field(ge=0, description="how far back learning can be taken back; 0s: not at all")] = 0
+    undo_size: Annotated[Size, Field(ge=2**20, description="bytes of the journal for that")] = 4 * 2**30
 
 
 class Requests(Section):

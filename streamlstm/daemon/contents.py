@@ -11,7 +11,7 @@ import msgspec
 
 from streamlstm.codec.journal import from_bytes
 from streamlstm.config import Stream
-from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin
+from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin, Undone
 from streamlstm.engine import Engine
 from streamlstm.events import BEGINNING, Known, Observation
 from streamlstm.living import Commons, Family, Standing, unpacked
@@ -19,7 +19,8 @@ from streamlstm.model import state
 from streamlstm.model.arena import Layout
 from streamlstm.shelf import Kept
 from streamlstm.shelf import unpacked as rows_of
-from streamlstm.store.records import Batch, Saved, Shared
+from streamlstm.store.generation import UNDONE
+from streamlstm.store.records import Batch, Older, Record, Saved
 
 BEGIN = 4096  # bytes of a closed series' rows that are enough to read how they begin
 
@@ -44,11 +45,13 @@ class Inputs(NamedTuple):
     position: int
 
 
-def meaning(record: Batch | Saved | Shared) -> About | Inputs | bytes:
+def meaning(record: Record) -> About | Inputs | bytes:
     """What a record is about; of what is shared, its bytes. ValueError where they mean nothing to us."""
     match record:
         case Batch():
             return _inputs(record.body)
+        case Older():
+            return meaning(Saved(*record[1:]))
         case Saved(_, Standing.OPEN):
             return _open(unpacked(Family, record.body))
         case Saved(_, Standing.CLOSED):
@@ -62,6 +65,8 @@ def meaning(record: Batch | Saved | Shared) -> About | Inputs | bytes:
             msgspec.msgpack.decode(record.body, type=Head)
         elif record.name == ORIGIN:
             msgspec.msgpack.decode(record.body, type=Origin)
+        elif record.name == UNDONE:
+            msgspec.msgpack.decode(record.body, type=list[Undone])
         elif record.name.startswith(COMMONS):
             unpacked(Commons, record.body)
     except msgspec.DecodeError as error:

@@ -1,6 +1,8 @@
 """What is to survive: inputs are journaled before they are fed, and the engine's series saved, a few at a time.
 
-A sweep saves every series once. When it is through, the journal up to where it began is not needed any more.
+A sweep saves every series once. When it is through, a start does not need the journal up to where it began any more.
+Nor does anything else, unless learning is to be taken back: then a sweep now and then is kept as a generation, and the
+journal from where the older of two generations began.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from streamlstm.daemon.redelivery import Redelivery
 from streamlstm.engine import Engine
 from streamlstm.events import SECOND_NS, Close, Input, Known, Observation, Output, Tick
 from streamlstm.living import Standing
+from streamlstm.store.generation import Manifest
 from streamlstm.store.records import Saved, Shared
 from streamlstm.store.store import Store
 
@@ -29,15 +32,27 @@ STEP_BYTES = 2**20  # saved at once: a tenth of a second on a slow card
 STEP_EVERY_NS = SECOND_NS // 4
 # Behind a sweep's beginning, until the next is due whatever the clock says: so the disk is bounded, and a start's time.
 MOST_INPUTS, MOST_BYTES = 1_000_000, 256 * 2**20
+GENERATIONS = 2  # of so many, the newest may be of just now, and then the other is at least as old as is promised
 TICKS = 60  # that changed nothing a subscriber sees: they wait so long for company
 
 
 class Keeper:
     """Between the daemon's loop and the store; without a store it only numbers what comes."""
 
-    def __init__(self, engine: Engine, store: Store | None = None, every_ns: int = 3600 * SECOND_NS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store | None = None,
+        every_ns: int = 3600 * SECOND_NS,
+        undo_ns: int = 0,
+        undo_bytes: int = 2**32,
+    ) -> None:
+        """undo_ns: how far back learning can be taken back; 0: not at all. undo_bytes: most of the journal for it."""
         self.swept_ns = 0  # when the last sweep that is through began
         self._engine, self._store, self._every_ns = engine, store, every_ns
+        self._undo_ns, self._undo_bytes = undo_ns, undo_bytes
+        self._generation: int | None = None  # the sweep that is on becomes one: it began behind this index
+        self._grown = 0  # bytes journaled since the newest generation began
         self.position = 0  # of the newest observation
         self._known = Redelivery()
         self._ticks: list[Tick] = []  # fed, and not in the journal yet
@@ -57,14 +72,20 @@ class Keeper:
         self.position = found.position
         self._known.remember(found.deliveries)
         self._ended = self._not_here(self._store)
-        self._began, self._journaled = self._store.pruned, found.bytes
+        self._began, self._journaled = self._store.swept, found.bytes
         self._began_ns = self.swept_ns = found.origin_ns  # what dies again and again must save something in between
         if not found.origin_ns and found.inputs:
             self._began_ns = 1  # long ago
-        if found.begun_at > self._store.pruned:  # a sweep was on, and goes on
+        if self._undo_ns:
+            self._grown = self._store.journaled(max(self._store.generations(), default=self._store.pruned))
+        if found.begun_at > self._store.swept:  # a sweep was on, and goes on
             saved = {name for name, _, at in self._store.saved() if at >= found.begun_at}
             self._begun_at, self._began_ns = found.begun_at, found.begun_ns
             self._todo = deque(name for name in [*self._engine.series(), *self._ended] if name not in saved)
+            if self._undo_ns and self._store.has_older(found.begun_at):
+                self._generation = found.begun_at
+        if self._generation is None:
+            self._store.forget_unfinished()
         log.info(
             "event=recovered series=%d journaled=%d begun_anew=%d seconds=%.1f",
             found.series,
@@ -118,9 +139,9 @@ class Keeper:
         self._began_ns = 1  # long ago
         return self._store is not None
 
-    def hand_over(self, engine: Engine, every_ns: int) -> None:
-        """Let another engine, with another configuration, go on; the journal begins anew with it."""
-        self._every_ns = every_ns
+    def hand_over(self, engine: Engine, every_ns: int, undo_ns: int = 0, undo_bytes: int = 2**32) -> None:
+        """Let another engine, with another configuration, go on; a start has nothing to read from before it."""
+        self._every_ns, self._undo_ns, self._undo_bytes = every_ns, undo_ns, undo_bytes
         if engine is self._engine:
             return
         for name, why in succeed(self._engine, engine).items():
@@ -170,6 +191,7 @@ class Keeper:
         body = to_bytes(said)
         self._store.append(said.size, body)
         self._journaled += len(body)
+        self._grown += len(body)
         self._ticks = []
 
     def _not_here(self, store: Store) -> dict[str, None]:
@@ -190,6 +212,9 @@ class Keeper:
         origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds, now_ns)))
         commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
         self._store.share([origin, *commons])
+        if self._generation is not None:
+            self._store.forget_unfinished()  # it is given up with its sweep
+        self._generation = at if self._is_to_be_kept(now_ns) else None
         left = self._todo or ()  # of a sweep that is given up for this one
         self._began_ns, self._todo = now_ns, deque(dict.fromkeys([*self._engine.series(), *left, *self._ended]))
         self._ended, self._journaled = {}, 0
@@ -204,8 +229,31 @@ class Keeper:
                 standing, body = self._engine.export(name)
                 saved.append(Saved(name, standing.value, self._store.last, body))
                 size += len(body)
-        head = msgspec.msgpack.encode(Head(self.position, self._engine.counts()))
-        self._store.save(saved, Shared(HEAD, self._store.last, head))
+        head = Shared(HEAD, self._store.last, msgspec.msgpack.encode(Head(self.position, self._engine.counts())))
+        self._store.save(saved, head, self._generation)
         if not self._todo:
-            self._store.prune(self._begun_at, Standing.GONE.value)
+            self._prune(head)
             self._began, self._todo, self.swept_ns = self._begun_at, None, self._began_ns
+
+    def _prune(self, head: Shared) -> None:
+        """A sweep is through. Two generations are kept; with a journal of all that ever was, nothing at all is one."""
+        assert self._store is not None, "only called where there is one"
+        sealed, generations = None, list[int]()
+        if self._undo_ns:
+            generations = [*([] if self._store.pruned else [0]), *self._store.generations()]
+        if self._generation is not None:
+            sealed = Manifest(0, 0, 0, head.at, self._began_ns, head.body)
+            generations.append(self._generation)
+            self._grown = self._store.journaled(self._generation)
+        self._store.prune(self._begun_at, Standing.GONE.value, generations[-GENERATIONS:], sealed)
+        self._generation = None
+
+    def _is_to_be_kept(self, now_ns: int) -> bool:
+        """Whether the sweep that begins becomes a generation."""
+        assert self._store is not None, "only called where there is one"
+        newest = next(reversed(self._store.generations().items()), None)
+        if not self._undo_ns or not self._store.last or (newest and newest[0] == self._store.last):
+            return False
+        # a clock that was set back makes it due, too
+        is_due = newest is None or not 0 <= now_ns - newest[1].time_ns < self._undo_ns
+        return is_due or self._grown >= self._undo_bytes // GENERATIONS

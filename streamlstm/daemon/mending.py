@@ -10,7 +10,9 @@ from streamlstm.codec.journal import entry, to_bytes
 from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin
 from streamlstm.engine import Engine
 from streamlstm.living import Commons, Standing, packed, unpacked
-from streamlstm.store.records import Shared
+from streamlstm.store.generation import MANIFEST, UNDONE
+from streamlstm.store.ledger import combined
+from streamlstm.store.records import Shared, crc
 from streamlstm.store.survey import Damage, Survey
 from streamlstm.timeline.join import Joined
 
@@ -24,37 +26,50 @@ def unshared(found: Survey) -> list[Damage]:
     heads = [at for name, at in found.shared if name == HEAD]
     if found.series and max(heads, default=-1) < newest:
         damages.append(Damage(HEAD, f"the counts as of input {newest} are missing"))
-    if found.pruned and (ORIGIN, found.pruned) not in found.shared:
-        what = f"deliveries as of input {found.pruned} are missing, and whether learning was shed"
+    if found.swept and (ORIGIN, found.swept) not in found.shared:
+        what = f"deliveries as of input {found.swept} are missing, and whether learning was shed"
         damages.append(Damage(ORIGIN, what))
     return damages
 
 
 def shared_anew(found: Survey) -> list[Shared]:
     """All that is to be shared in the repaired state."""
-    pruned, shared = found.pruned, [_head(found)]
-    if not pruned:
+    swept, shared = found.swept, [_head(found)]
+    shared += [Shared(*key, seen.meaning) for key, seen in found.shared.items() if _is_of_then(*key, found)]
+    if not swept:
         return shared  # the journal has the rest, from the beginning on
-    origin = found.shared.get((ORIGIN, pruned))
-    shared.append(Shared(ORIGIN, pruned, origin.meaning if origin else msgspec.msgpack.encode(Origin([], False, 0))))
+    origin = found.shared.get((ORIGIN, swept))
+    shared.append(Shared(ORIGIN, swept, origin.meaning if origin else msgspec.msgpack.encode(Origin([], False, 0))))
     opened = defaultdict[str, list[str]](list)
     for seen in found.series.values():
         if seen.record.standing == Standing.OPEN:
             opened[seen.meaning.stream] += seen.meaning.members[:1]
     for name, at in found.shared:
-        if name.startswith(COMMONS) and at == pruned:
+        if name.startswith(COMMONS) and at == swept:
             commons: Commons = unpacked(Commons, found.shared[name, at].meaning)
             opened.pop(name.removeprefix(COMMONS), None)
             shared.append(Shared(name, at, packed(commons._replace(opened=_still(commons.opened, found)))))
     for stream, names in sorted(opened.items()):  # lost, or it has no covariates: then it does not matter
-        shared.append(Shared(f"{COMMONS}{stream}", pruned, packed(Commons(Joined((), (), ()), tuple(names)))))
+        shared.append(Shared(f"{COMMONS}{stream}", swept, packed(Commons(Joined((), (), ()), tuple(names)))))
+    if swept in found.generations and _begins(shared, swept) == found.generations[swept].shared:
+        shared.append(Shared(MANIFEST, swept, found.shared[MANIFEST, swept].meaning))
     return shared
+
+
+def _is_of_then(name: str, at: int, found: Survey) -> bool:
+    """Whether it is of an older generation, or says what was taken back."""
+    return name == UNDONE or (at in found.generations and at != found.swept and name != HEAD)
+
+
+def _begins(shared: list[Shared], at: int) -> int:
+    """As in a manifest: a generation whose beginning had to be made anew is none any more."""
+    return combined(crc(one) for one in shared if one.at == at and one.name not in (HEAD, UNDONE))
 
 
 def _head(found: Survey) -> Shared:
     """Counts as they were, or from zero; and no position is given out twice, as far as one can know."""
     heads = [at for name, at in found.shared if name == HEAD]
-    newest = max([*heads, *[seen.record.at for seen in found.series.values()]], default=found.pruned)
+    newest = max([*heads, *[seen.record.at for seen in found.series.values()]], default=found.swept)
     head = Head(0, Engine((), seed=0, max_series=1).counts())
     if heads:
         head = msgspec.msgpack.decode(found.shared[HEAD, max(heads)].meaning, type=Head)

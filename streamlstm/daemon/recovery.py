@@ -2,8 +2,9 @@
 
 A snapshot of one series holds all inputs up to its index. So the journal is fed from the first input that some snapshot
 does not hold; a series joins in once the journal has come to its own snapshot, and what the journal says of it before
-is passed over. What all series have in common, their covariates, begins where the journal does. Up to the newest
-snapshot the counts are those of that snapshot; behind it all is as it was, and goes on as if nothing had happened.
+is passed over. What all series have in common, their covariates, begins where the sweep did that is through. Up to the
+newest snapshot the counts are those of that snapshot; behind it all is as it was, and goes on as if nothing had
+happened.
 
 The limits need no care: what the journal holds was admitted when there were no fewer series than there are now.
 """
@@ -12,8 +13,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -22,16 +26,17 @@ from streamlstm.engine import Engine
 from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Observation, Output, Shed, Switch
 from streamlstm.living import Standing
 from streamlstm.store.errors import StateRefused
-from streamlstm.store.records import Shared
-from streamlstm.store.store import Store
+from streamlstm.store.generation import HEAD as HEAD
+from streamlstm.store.generation import UNDONE
+from streamlstm.store.records import Batch, Saved, Shared
 
 log = logging.getLogger(__name__)
 
-HEAD, ORIGIN, COMMONS = "head", "origin", "commons:"  # names of what is shared
+ORIGIN, COMMONS = "origin", "commons:"  # names of what is shared as of where a sweep begins
 
 
 class Origin(msgspec.Struct, array_like=True):
-    """Where the journal begins: what is of no series, and of no stream."""
+    """Where a sweep begins: what is of no series, and of no stream."""
 
     deliveries: list[Delivery]  # the newest that are in the journal
     sheds: bool  # learning is shed
@@ -45,6 +50,24 @@ class Head(msgspec.Struct, array_like=True):
     counts: bytes
 
 
+class Undone(msgspec.Struct, array_like=True):
+    """Observations that were taken back: a replay goes without them."""
+
+    upto: int  # index of the newest input that there was; what came later is learned all the same
+    since_ns: int  # event times from here on
+    until_ns: int  # and before this
+    series: list[str]  # patterns as of a shell; none: all
+
+    def covers(self, item: Input) -> bool:
+        """Whether it is one of them, if it came before that index."""
+        if not isinstance(item, Observation) or not self.since_ns <= item.time_ns < self.until_ns:
+            return False
+        return self.names(item.series)
+
+    def names(self, series: str) -> bool:
+        return not self.series or any(fnmatchcase(series, one) for one in self.series)
+
+
 @dataclass
 class Recovered:
     """What there was."""
@@ -54,19 +77,41 @@ class Recovered:
     series: int = 0  # taken from snapshots
     inputs: int = 0  # read from the journal
     bytes: int = 0  # of them
-    origin_ns: int = 0  # when the journal begins; 0: with the first input there was
+    origin_ns: int = 0  # when the sweep began that the start is from; 0: it is from the first input there was
     begun_at: int = 0  # where the newest sweep began, be it through or not
     begun_ns: int = 0
     lost: dict[str, str] = field(default_factory=dict)  # series that do not fit the configuration, and why
 
 
-def recover(store: Store, engine: Engine, heard: Callable[[Sequence[Output]], None] = lambda _: None) -> Recovered:
+class Source(Protocol):
+    """Where a recovery begins: snapshots, each as of an input of its own, and the journal behind them."""
+
+    path: Path
+    last: int  # index of the journal's newest input
+
+    @property
+    def swept(self) -> int: ...  # index from behind which the journal is fed
+
+    def batches(self, after: int) -> Iterator[Batch]: ...
+    def saved(self) -> list[tuple[str, str, int]]: ...
+    def series(self, name: str) -> Saved: ...
+    def shared(self, name: str) -> list[Shared]: ...
+    def names(self) -> list[str]: ...
+
+
+def recover(
+    store: Source,
+    engine: Engine,
+    heard: Callable[[Sequence[Output]], None] = lambda _: None,
+    without: Sequence[Undone] = (),
+) -> Recovered:
     """Bring a new engine to where the journal ends; `heard` is told what it says behind the newest snapshot.
 
-    Raises StateRefused where that cannot be right, and StoreFailed.
+    What was taken back, and what is to be (`without`), is not fed. Raises StateRefused where the store cannot be right,
+    and StoreFailed.
     """
-    run = _Run(store, engine)
-    for batch in store.batches(store.pruned):
+    run = _Run(store, engine, without)
+    for batch in store.batches(store.swept):
         run.recovered.bytes += len(batch.body)
         run.join_in(batch.first - 1)
         if run.is_catching_up and batch.first > run.newest:
@@ -75,13 +120,18 @@ def recover(store: Store, engine: Engine, heard: Callable[[Sequence[Output]], No
             entry = from_bytes(batch.body)
         except ValueError as error:
             raise StateRefused(f"{store.path}: journal, inputs from {batch.first}: {error}") from error
-        outputs = engine.feed(run.of_interest(entry))
+        outputs = engine.feed(run.of_interest(entry, batch.first))
         if not run.is_catching_up:
             heard(outputs)
     run.join_in(store.last)
     if run.is_catching_up:
         run.catch_up()
     return run.recovered
+
+
+def undone(store: Source) -> list[Undone]:
+    """All that was taken back and is in the journal still."""
+    return [one for shared in store.shared(UNDONE) for one in msgspec.msgpack.decode(shared.body, type=list[Undone])]
 
 
 def succeed(old: Engine, new: Engine) -> dict[str, str]:
@@ -114,7 +164,7 @@ def _commons(engine: Engine, stream: str, state: bytes) -> dict[str, str]:
 class _Run:
     """One recovery."""
 
-    def __init__(self, store: Store, engine: Engine) -> None:
+    def __init__(self, store: Source, engine: Engine, without: Sequence[Undone]) -> None:
         self.recovered = Recovered()
         self.is_catching_up = True
         self._store, self._engine = store, engine
@@ -123,6 +173,7 @@ class _Run:
         heads = store.shared(HEAD)
         self._head = msgspec.msgpack.decode(heads[-1].body, type=Head) if heads else None
         self.newest = heads[-1].at if heads else 0
+        self._without = [*undone(store), *without]
         self._opened: dict[str, str] = {}  # streams of those aside whose covariates are kept
         if self._head:
             self.recovered.position = self._head.position
@@ -132,7 +183,7 @@ class _Run:
         for shared in store.shared(ORIGIN):
             origin = msgspec.msgpack.decode(shared.body, type=Origin)
             self.recovered.begun_at, self.recovered.begun_ns = shared.at, origin.time_ns
-            if shared.at == store.pruned:
+            if shared.at == store.swept:
                 self.recovered.deliveries += origin.deliveries
                 self.recovered.origin_ns = origin.time_ns
                 engine.feed([Shed(origin.sheds)])
@@ -161,15 +212,15 @@ class _Run:
             self._engine.restore_counts(self._head.counts)
         self._engine.in_order()
 
-    def of_interest(self, entry: Entry) -> list[Input]:
-        """What of an entry is to be fed."""
+    def of_interest(self, entry: Entry, index: int) -> list[Input]:
+        """What of an entry is to be fed. index: of its first input."""
         self.recovered.deliveries += entry.deliveries
         self.recovered.inputs += len(entry.inputs)
-        wanted = list[Input]()
+        wanted, without = list[Input](), [span for span in self._without if index <= span.upto]
         for item in entry.inputs:
             if isinstance(item, Observation | Known):
                 self.recovered.position = max(self.recovered.position, item.position)
-            if not self._engine.takes(item):
+            if not self._engine.takes(item) or any(span.covers(item) for span in without):
                 continue
             if isinstance(item, Observation | Close | Switch) and item.series in self._aside:
                 self._pass_over(item)
@@ -189,5 +240,5 @@ class _Run:
 
     def _common(self, stream: str, found: Iterable[Shared]) -> None:
         for shared in found:
-            if shared.at == self._store.pruned:
+            if shared.at == self._store.swept:
                 self._opened |= _commons(self._engine, stream, shared.body)

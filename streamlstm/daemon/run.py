@@ -107,7 +107,8 @@ class Daemon:
         self._reload = reload
         with ExitStack() as open_things:
             if self._before is None and (directory := self.config.state.directory):
-                self._keeper = Keeper(self._engine, Store(directory), self.config.state.snapshot)
+                of = self.config.state
+                self._keeper = Keeper(self._engine, Store(directory), of.snapshot, of.undo, of.undo_size)
             open_things.push(self._put_away)
             open_things.callback(self._watch.end)
             mqtt = self.config.mqtt
@@ -218,7 +219,8 @@ class Daemon:
         if settings[0] == settings[1]:
             self._engine = before._engine
         self._keeper = before._keeper
-        self._keeper.hand_over(self._engine, self.config.state.snapshot)
+        of = self.config.state
+        self._keeper.hand_over(self._engine, of.snapshot, of.undo, of.undo_size)
         self._before = None
         if self._reload:
             self._reload.applied += 1

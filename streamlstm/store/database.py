@@ -12,7 +12,7 @@ from streamlstm.store.errors import StateRefused, StoreFailed
 from streamlstm.store.folder import private
 
 NAME = "state.db"
-VERSION = 1
+VERSION = 2
 OURS = 0x736C746D  # says in the file's header whose it is
 TABLES = """
 CREATE TABLE journal (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
@@ -21,7 +21,12 @@ CREATE TABLE series (name TEXT PRIMARY KEY, standing TEXT NOT NULL, at INTEGER N
 CREATE TABLE shared (name TEXT NOT NULL, at INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL,
                      PRIMARY KEY (name, at));
 """
-MIGRATIONS: dict[int, str] = {}  # from a version to the next: what is to be executed
+OLDER = """
+CREATE TABLE older (generation INTEGER NOT NULL, name TEXT NOT NULL, standing TEXT NOT NULL, at INTEGER NOT NULL,
+                    crc INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (generation, name));
+"""
+TABLES += OLDER
+MIGRATIONS = {1: OLDER}  # from a version to the next: what is to be executed
 # What SQLite says of a disk that fails; all else that it says of a file is about what is in it.
 _DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOMEM")
 
@@ -76,8 +81,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     (whose,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables and not version and not whose:
+    if not _tables(db) and not version and not whose:
         with transaction(db):
             for statement in TABLES.split(";"):
                 db.execute(statement)
@@ -96,5 +100,9 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
                 db.execute(statement)
             version += 1
             db.execute(f"PRAGMA user_version = {version}")
-    if missing := {"journal", "series", "shared"} - tables:
+    if missing := {"journal", "series", "older", "shared"} - _tables(db):
         raise StateRefused(f"{path}: damaged: no table {', '.join(sorted(missing))}")
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

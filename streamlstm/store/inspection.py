@@ -17,16 +17,18 @@ from streamlstm.store import pages
 from streamlstm.store.database import MIGRATIONS, NAME, OURS, VERSION, words
 from streamlstm.store.errors import StateRefused
 from streamlstm.store.folder import Folder
+from streamlstm.store.generation import MANIFEST, manifest
 from streamlstm.store.ledger import NAME as LEDGER
 from streamlstm.store.ledger import unpacked
 from streamlstm.store.mark import NAME as MARK
 from streamlstm.store.mark import Mark
-from streamlstm.store.records import Batch, Saved, Shared, crc
-from streamlstm.store.survey import Damage, Record, Seen, Survey
+from streamlstm.store.records import Batch, Older, Record, Saved, Shared, crc
+from streamlstm.store.survey import Damage, Seen, Survey
 
 COLUMNS = {
     Batch: "first, count, body, crc FROM journal",
     Saved: "name, standing, at, body, crc FROM series",
+    Older: "generation, name, standing, at, body, crc FROM older",
     Shared: "name, at, body, crc FROM shared",
 }
 DATABASE = "database"
@@ -173,6 +175,8 @@ def _take(found: Survey, record: Record, sum_: object, meaning: Callable[[Record
             if found.ledger is None or ledger.pruned > found.ledger.pruned:
                 found.ledger = ledger
         else:
+            if isinstance(record, Shared) and record.name == MANIFEST:
+                found.generations[record.at] = manifest(record.body)
             found.keep(Seen(record._replace(body=b""), len(record.body), sum_, meaning(record)))
     except ValueError as error:
         return str(error)
@@ -196,6 +200,8 @@ def _as_record(row: pages.Row) -> tuple[Record, object] | None:
             record = Batch(first, count, body)
         case (_, [str(name), str(standing), int(at), int(sum_), bytes(body)]):
             record = Saved(name, standing, at, body)
+        case (_, [int(generation), str(name), str(standing), int(at), int(sum_), bytes(body)]):
+            record = Older(generation, name, standing, at, body)
         case (_, [str(name), int(at), int(sum_), bytes(body)]):
             record = Shared(name, at, body)
         case _:

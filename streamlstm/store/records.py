@@ -29,6 +29,16 @@ class Saved(NamedTuple):
     body: bytes
 
 
+class Older(NamedTuple):
+    """One series as a sweep saved it that is kept as a generation."""
+
+    generation: int  # index that the sweep began behind
+    name: str
+    standing: str
+    at: int
+    body: bytes
+
+
 class Shared(NamedTuple):
     """What is of no single series, as of an index."""
 
@@ -37,13 +47,16 @@ class Shared(NamedTuple):
     body: bytes
 
 
-def crc(record: Batch | Saved | Shared) -> int:
+Record = Batch | Saved | Older | Shared
+
+
+def crc(record: Record) -> int:
     """Over the bytes and where they belong: a whole record in the wrong place is damage too."""
     place = repr((type(record).__name__, *record[:-1]))
     return zlib.crc32(record.body, zlib.crc32(place.encode("utf-8", "surrogatepass")))
 
 
-def checked(record: Batch | Saved | Shared, sum_: object, where: str) -> None:
+def checked(record: Record, sum_: object, where: str) -> None:
     """StateRefused where a record is not what was written."""
     if not isinstance(record.body, bytes) or sum_ != crc(record):
         raise StateRefused(f"{where}: damaged (its checksum does not fit); see `streamlstm state verify`")

@@ -17,17 +17,19 @@ from pathlib import Path
 
 from streamlstm.store.database import NAME, connect, transaction, words
 from streamlstm.store.folder import PRIVATE_FOLDER
+from streamlstm.store.generation import MANIFEST
 from streamlstm.store.inspection import Inspection
 from streamlstm.store.ledger import NAME as LEDGER
 from streamlstm.store.ledger import Ledger, combined
 from streamlstm.store.mark import NAME as MARK
 from streamlstm.store.mark import Mark
-from streamlstm.store.records import Batch, Saved, Shared, crc
-from streamlstm.store.survey import Record, Survey
+from streamlstm.store.records import Batch, Older, Record, Saved, Shared, crc
+from streamlstm.store.survey import Survey
 
 INTO = {
     Batch: "journal (first, count, body, crc) VALUES (?, ?, ?, ?)",
     Saved: "series (name, standing, at, body, crc) VALUES (?, ?, ?, ?, ?)",
+    Older: "older (generation, name, standing, at, body, crc) VALUES (?, ?, ?, ?, ?, ?)",
     Shared: "shared (name, at, body, crc) VALUES (?, ?, ?, ?)",
 }
 AT_ONCE = 2**24  # bytes of a transaction
@@ -60,10 +62,20 @@ def repair(inspection: Inspection, found: Survey, nothing: bytes, shared: Iterab
 
 def _make(folder: Path, inspection: Inspection, found: Survey, nothing: bytes, shared: Iterable[Shared]) -> None:
     """A new file, complete, in a folder of its own."""
-    wanted = {_key(seen.record): seen.crc for seen in (*found.journal.values(), *found.series.values())}
     shared = list(shared)
+    generations = {one.at for one in shared if one.name == MANIFEST}
+    older = [seen for (generation, _), seen in found.older.items() if generation in generations]
+    wanted = {_key(seen.record): seen.crc for seen in (*found.journal.values(), *found.series.values(), *older)}
     sums = combined(seen.crc for seen in found.series.values())
-    ledger = Ledger(len(found.series), sums, found.pruned, combined(map(crc, shared)))
+    ledger = Ledger(
+        series=len(found.series),
+        sums=sums,
+        pruned=found.pruned,
+        shared=combined(map(crc, shared)),
+        swept=found.swept,
+        older=len(older),
+        older_sums=combined(seen.crc for seen in older),
+    )
     db = connect(folder)
     try:
         written = 0

@@ -67,13 +67,13 @@ def repaired(folder: Path) -> Survey:
 def go_on(folder: Path) -> dict[str, object]:
     """Let a daemon's keeper live on in it, save all, and die; returns what it knew at first."""
     life = Life(folder)
-    before, last, position, pruned = state(life.engine), life.store.last, life.keeper.position, life.store.pruned
+    before, last, position, swept = state(life.engine), life.store.last, life.keeper.position, life.store.swept
     life.feed([Known(STREAMS[3].name, 0, ("c",), NOW_NS, (NOW_NS,), (1.0,), 0, NOW_NS)])
     assert (life.store.last, life.keeper.position) == (last + 1, position + 1)
     life.keeper.sweep(NOW_NS)
     for second in range(200):
         life.keeper.sweep(NOW_NS + (200 * 3600 + second) * SECOND_NS)
-    assert life.store.pruned > pruned, "the sweep did not come to its end"
+    assert life.store.swept > swept, "the sweep did not come to its end"
     learned = state(life.engine)
     life.kill()
     assert state(life.engine) == learned, "what was saved is not what was known"

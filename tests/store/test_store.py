@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 
 from streamlstm.store import database
 from streamlstm.store.errors import StateRefused, StoreFailed
-from streamlstm.store.records import Saved, Shared, crc
+from streamlstm.store.generation import Manifest
+from streamlstm.store.ledger import combined
+from streamlstm.store.records import Batch, Saved, Shared, crc
 from streamlstm.store.store import Store
 
 
@@ -97,7 +101,7 @@ def test_one_process_holds_it(folder):
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("PRAGMA user_version = 2", "of version 2; this program knows up to 1: need a newer streamlstm"),
+        ("PRAGMA user_version = 3", "of version 3; this program knows up to 2: need a newer streamlstm"),
         ("PRAGMA application_id = 7", "no state of streamlstm, or damaged"),
         ("DROP TABLE series", "no table series"),
         ("UPDATE journal SET body = 'frist' WHERE first = 1", "journal, inputs from 1: damaged"),
@@ -140,14 +144,103 @@ def test_a_damaged_mark_is_refused_and_one_that_was_never_synced_is_not_missed(f
     Store(filled).close()
 
 
-def test_an_older_version_is_brought_to_this_one_and_one_that_never_was_is_not(filled, monkeypatch):
-    monkeypatch.setattr(database, "VERSION", 2)
-    assert "of version 1, which never was" in refusal(filled)
-    monkeypatch.setattr(database, "MIGRATIONS", {1: "CREATE TABLE more (n INTEGER)"})
-    Store(filled).close()
-    db = sqlite3.connect(filled / database.NAME)
-    assert db.execute("PRAGMA user_version").fetchone() == (2,) and db.execute("SELECT * FROM more").fetchall() == []
+VERSION_1 = """
+CREATE TABLE journal (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE series (name TEXT PRIMARY KEY, standing TEXT NOT NULL, at INTEGER NOT NULL, crc INTEGER NOT NULL,
+                     body BLOB NOT NULL);
+CREATE TABLE shared (name TEXT NOT NULL, at INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL,
+                     PRIMARY KEY (name, at));
+PRAGMA application_id = 0x736C746D;
+PRAGMA user_version = 1;
+"""
+
+
+def test_an_older_version_is_brought_to_this_one_and_one_that_never_was_is_not(folder):
+    """A state of version 1 whose journal was pruned up to input 4."""
+    folder.mkdir(mode=0o700, parents=True)
+    series, shared, batch = Saved("a", "open", 5, b"of a"), Shared("origin", 4, b"now"), Batch(5, 2, b"fifth")
+    ledger = Shared("ledger", 0, struct.pack("<QQQQ", 1, combined([crc(series)]), 4, combined([crc(shared)])))
+    db = sqlite3.connect(folder / database.NAME)
+    db.executescript(VERSION_1)
+    db.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", (*batch[:2], crc(batch), batch.body))
+    db.execute("INSERT INTO series VALUES (?, ?, ?, ?, ?)", (*series[:3], crc(series), series.body))
+    for one in (shared, ledger):
+        db.execute("INSERT INTO shared VALUES (?, ?, ?, ?)", (*one[:2], crc(one), one.body))
+    db.commit()
     db.close()
+    for _ in range(2):  # the second time it is of this version, with the ledger that it had
+        store = Store(folder)
+        assert (store.pruned, store.swept, store.last) == (4, 4, 6)
+        assert list(store.batches(4)) == [batch] and store.series("a") == series and store.generations() == {}
+        store.close()
+    store = Store(folder)
+    store.save([Saved("a", "open", 6, b"of a"), Saved("b", "open", 6, b"of b")], Shared("head", 6, b"head"))
+    store.close()
+    again = Store(folder)
+    assert (again.pruned, again.swept) == (4, 4) and len(again.saved()) == 2
+    again.close()
+    changed(folder, "PRAGMA user_version = 0")
+    assert "of version 0, which never was" in refusal(folder)
+
+
+def test_generations_are_kept_whole_until_they_are_not_wanted(filled):
+    """Three sweeps, each of which becomes one."""
+    store, kept = Store(filled), list[int]()
+    for number in range(3):
+        at = store.last
+        store.share([Shared("origin", at, b"%d" % at)])
+        store.append(1, b"more")
+        store.save([Saved("a", "open", at + 1, b"of %d" % at)], Shared("head", at + 1, b"head"), at)
+        store.save([Saved("b", "open", at + 1, b"of b")], Shared("head", at + 1, b"head"), at)
+        kept = [*kept, at][-2:]
+        store.prune(at, "gone", kept, Manifest(0, 0, 0, at + 1, number, b"head"))
+        store.close()
+        store = Store(filled)
+    assert [*store.generations()] == kept == [7, 8] and (store.pruned, store.swept, store.last) == (7, 8, 9)
+    assert store.saved_then(7) == [("a", "open", 8), ("b", "open", 8)] and store.series_then(7, "a").body == b"of 7"
+    assert store.series("a").body == b"of 8" and [one.first for one in store.batches(7)] == [8, 9]
+    assert [one.at for one in store.shared("origin")] == [7, 8] and store.saved_then(6) == []
+    store.append(1, b"more")
+    store.save([Saved("a", "open", 10, b"half")], Shared("head", 10, b"head"), 9)
+    assert store.has_older(9) and store.series("a").body == b"half"
+    store.forget_unfinished()
+    assert not store.has_older(9) and [*store.generations()] == [7, 8]
+    store.prune(9, "gone")
+    assert store.generations() == {} and store.pruned == store.swept == 9
+    store.close()
+    assert tables(filled)["older"] == 0
+
+
+def tables(folder):
+    db = sqlite3.connect(folder / database.NAME)
+    found = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("series", "older", "shared")}
+    db.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM older WHERE name = 'a'", "1 older snapshots of series are saved, need 2"),
+        ("UPDATE older SET crc = crc + 1 WHERE name = 'a'", "need 2 with the checksums they had"),
+        ("DELETE FROM shared WHERE name = 'generation'", "what series have in common is not what was saved"),
+        ("UPDATE older SET body = x'00' WHERE name = 'a'", "series 'a' of the generation of input 6: damaged"),
+        ("DROP TABLE older", "no table older"),
+    ],
+)
+def test_what_is_not_as_it_was_written_of_a_generation_is_refused_with_its_place(filled, statement, said):
+    store = Store(filled)
+    series = [Saved("a", "open", 6, b"of a"), Saved("b", "open", 6, b"of b")]
+    store.save(series, Shared("head", 6, b"head"), 6)
+    store.prune(6, "gone", [6], Manifest(0, 0, 0, 6, 0, b"head"))
+    store.close()
+    changed(filled, statement)
+    with pytest.raises(StateRefused, match=re.escape(said)):
+        store = Store(filled)
+        try:
+            store.series_then(6, "a")
+        finally:
+            store.close()
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
