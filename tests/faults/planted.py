@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from streamlstm.daemon import keeper
+from streamlstm.daemon import keeper, recovery
 from streamlstm.daemon.inbox import Message
 from streamlstm.daemon.keeper import Keeper
 from streamlstm.daemon.redelivery import Redelivery
@@ -19,6 +19,7 @@ from streamlstm.events import Close, Input
 from streamlstm.roster import Roster
 from streamlstm.store import store
 from streamlstm.store.errors import StoreFailed
+from streamlstm.store.ledger import Ledger
 from streamlstm.store.mark import Mark
 from streamlstm.store.records import Saved
 from streamlstm.store.store import Store
@@ -101,7 +102,23 @@ def what_comes_again_is_taken_again() -> None:
 @noticed_by("lives", 8)
 def pruned_too_far() -> None:
     """Up to the newest snapshot, not to where the oldest one was begun."""
-    wrap(Store, "prune", lambda original, self, _, gone: original(self, self.last, gone))
+    wrap(Store, "prune", lambda original, self, _, gone, *rest: original(self, self.last, gone, *rest))
+
+
+@noticed_by("lives", 8)
+def a_generation_without_the_journal_that_it_needs() -> None:
+    def prune(original: Callable[..., Any], self: Store, upto: int, *rest: Any) -> None:
+        original(self, upto, *rest)
+        with self._writing() as own:
+            self._db.execute("DELETE FROM journal WHERE first <= ?", (upto,))
+            own.ledger = own.ledger._replace(pruned=upto)
+
+    wrap(Store, "prune", prune)
+
+
+@noticed_by("lives", 20)
+def what_was_taken_back_before_is_learned_again() -> None:
+    wrap(recovery, "undone", lambda *_: [])
 
 
 @noticed_by("kill", 30)
@@ -191,7 +208,7 @@ def a_failure_of_the_disk_that_is_swallowed() -> None:
 
 def _without_looking(_: Callable[..., Any], self: Store) -> None:
     """What `Store._check` finds out, without its checks."""
-    ledger = self.shared(store.LEDGER)
-    self._count, self._sums, self.pruned = store._LEDGER.unpack(ledger[-1].body) if ledger else (0, 0, 0)
+    found = self.shared(store.LEDGER)
+    self._ledger = store.unpacked(found[-1].body) if found else Ledger()
     (last,) = self._db.execute("SELECT max(first + count - 1) FROM journal").fetchone()
     self.last = last or self.pruned
