@@ -330,6 +330,32 @@ def state_import(
     cli_state.import_(directory, file, settings.load(config, os.environ), replace=replace, as_json=as_json)
 
 
+@states.command("undo", epilog=EXIT_CODES)
+def state_undo(
+    directory: Directory,
+    config: Configured,
+    since: Annotated[str, typer.Option("--from", help="Event time, such as 2026-11-24T10:00:00Z: from here on ...")],
+    until: Annotated[str, typer.Option("--to", help="... and before this.")],
+    series: Annotated[list[str] | None, typer.Option(help="Only such as 'climate/*'; may be given again.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what was learned of a time: all that came since is learned once more, without that."""
+    from streamlstm import cli_undo
+
+    try:
+        span = cli_undo.Span.of(since, until, series or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    cli_undo.undo(
+        directory,
+        settings.load(config, os.environ),
+        span,
+        lambda: yes or (sys.stdin.isatty() and typer.confirm("Take it back?", err=True)),
+        as_json,
+    )
+
+
 def _chosen(text: str, among: Iterable[str], hint: str | None = None) -> str:
     if text not in among:
         raise typer.BadParameter(f"{text!r}: need one of {', '.join(among)}", param_hint=hint)

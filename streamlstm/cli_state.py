@@ -33,6 +33,9 @@ def show_all(directory: Path, as_json: bool) -> None:
     with Inspection(directory) as inspection:
         found = _surveyed(inspection)
     journal, series = _journal(found), [_series(seen) for seen in found.series.values()]
+    generations = [
+        {"input": at, "time": said_time(of.time_ns), "series": of.series} for at, of in found.generations.items()
+    ]
     said.document(
         {
             "directory": str(directory),
@@ -40,6 +43,7 @@ def show_all(directory: Path, as_json: bool) -> None:
             "acknowledged": found.mark,
             "journal": journal,
             "series": series,
+            "generations": generations,
             "damages": _damages(found),
         }
     )
@@ -54,6 +58,8 @@ def show_all(directory: Path, as_json: bool) -> None:
         f"journal: {journal['inputs']:,} inputs ({journal['from']} to {journal['to']}), {journal['observations']:,} "
         f"observations from {journal['since']} to {journal['until']}, {journal['bytes']:,} bytes"
     )
+    for one in generations:
+        said.line(f"kept so that learning can be taken back: the state of {one['time']}, {one['series']:,} series")
     said.line(f"acknowledged up to input {found.mark}; version {found.version}")
     _refuse_damaged(directory, found)
 
@@ -134,7 +140,7 @@ def repair(directory: Path, is_wanted: Callable[[], bool], as_json: bool) -> Non
 def export(directory: Path, file: Path, config: Config, names: Iterable[str], as_json: bool) -> None:
     """Series into a file."""
     said = Said.to(as_json)
-    count, lost = write(_there(directory), engine_of(config), file, list(names))
+    count, lost = write(there(directory), engine_of(config), file, list(names))
     for name, why in lost.items():
         said.note(f"series {name!r} is not in it: {why}")
     said.document({"file": str(file), "series": count, "unfit": lost})
@@ -185,7 +191,7 @@ def engine_of(config: Config) -> Engine:
     )
 
 
-def _there(directory: Path) -> Path:
+def there(directory: Path) -> Path:
     """A state to read from is not made where there is none."""
     Inspection(directory).close()
     return directory
@@ -212,13 +218,17 @@ def _damages(found: Survey) -> list[dict[str, str]]:
 def _losses(found: Survey) -> list[str]:
     """In words, what cannot be kept."""
     lost = [f"series {name!r}: it begins anew, with what the journal has of it" for name in found.lost]
+    if found.given_up:
+        indices = ", ".join(map(str, found.given_up))
+        lost.append(f"older states of inputs {indices}, from which learning would be taken back")
     for since, to in found.missing:
         before = [seen.meaning.until_ns for first, seen in found.journal.items() if first < since]
         after = [seen.meaning.since_ns for first, seen in found.journal.items() if first > to]
         ends = (("after", said_time(_last(before))), ("before", said_time(_last(after[::-1]))))
         between = " and ".join(f"{side} {time}" for side, time in ends if time) or "nobody knows when"
         what = f"inputs {since} to {to} ({to - since + 1:,}), {between} by event time"
-        lost.append(f"{what}, for series that were saved before them")
+        whose = "for series that were saved before them" if to > found.swept else "which only `state undo` needs"
+        lost.append(f"{what}, {whose}")
     return lost
 
 

@@ -28,7 +28,8 @@ ROOMS = {
     "member": "engine", "living": "engine", "roster": "engine",
     "shelf": "engine", "opening": "engine", "happenings": "engine", "agreement": "engine",
     "scores": "evaluate", "rivals": "evaluate", "picture": "evaluate",
-    "cli_backtest": "cli", "cli_replay": "cli", "cli_state": "cli", "cli_check": "cli", "__main__": "cli",
+    "cli_backtest": "cli", "cli_replay": "cli", "cli_state": "cli", "cli_check": "cli", "cli_undo": "cli",
+    "__main__": "cli",
 }  # fmt: skip
 
 BESIDE = {

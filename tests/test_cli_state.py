@@ -12,6 +12,7 @@ import pytest
 
 from streamlstm import cli
 from streamlstm.codec.encode import rfc3339
+from streamlstm.codec.journal import from_bytes
 from streamlstm.config import load
 from streamlstm.events import SECOND_NS, Forecast, Observation, Shed
 from streamlstm.store.store import Store
@@ -115,7 +116,7 @@ def damaged(folder, name):
 
 def test_help_names_every_verb_and_each_has_its_own(call):
     code, out, _ = call("--help")
-    verbs = ("list", "show", "verify", "repair", "export", "import")
+    verbs = ("list", "show", "verify", "repair", "undo", "export", "import")
     assert code == 0 and all(verb in out for verb in verbs)
     assert all(call(verb, "--help")[0] == 0 for verb in verbs)
 
@@ -235,6 +236,7 @@ def test_a_state_that_a_daemon_works_with_is_refused(call, folder, config):
         ["show", folder, "a"],
         ["verify", folder],
         ["repair", folder, "--yes"],
+        ["undo", folder, "--config", config, "--from", "2023-11-20T00:00:00Z", "--to", "2023-11-21T00:00:00Z"],
         ["export", folder, folder / "x.zip", "--config", config],
         ["import", folder, folder / "x.zip", "--config", config],
     )
@@ -242,6 +244,79 @@ def test_a_state_that_a_daemon_works_with_is_refused(call, folder, config):
         code, _, err = call(*command)
         assert code == REFUSED and "another process works with this state; stop it first" in err, command
     store.close()
+
+
+def span_of(folder):
+    """The last hours that the journal has observations of, as options."""
+    store = Store(folder)
+    times = [one.time_ns for batch in store.batches(store.pruned) for one in from_bytes(batch.body).inputs if on(one)]
+    store.close()
+    hour_ns = 3600 * SECOND_NS
+    return "--from", rfc3339(max(times) - 12 * hour_ns), "--to", rfc3339(max(times) + hour_ns)
+
+
+def on(item):
+    return isinstance(item, Observation) and item.series.startswith("plain")
+
+
+def test_undo_says_what_would_be_taken_back_and_does_it_only_on_request(call, folder, config):
+    command = ("undo", folder, "--config", config, *span_of(folder), "--series", "plain/*")
+    before = verified(call, folder, config)
+    code, out, err = call(*command)
+    assert code == FIXABLE and out == "" and "nothing was changed; --yes takes it back" in err
+    assert re.search(r"plain/\w: \d+ observations are taken back", err)
+    assert re.search(
+        r"\d+ observations of \d series, from 20\S+Z on and before 20\S+Z; from the (state|beginning) of", err
+    )
+    assert verified(call, folder, config) == before
+    code, out, _ = call(*command, "--yes", "--json")
+    document = json.loads(out)
+    assert code == 0 and document["undone"] and document["inputs"] > 0
+    assert {name.split("/")[0] for name in document["observations"]} == {"plain"}
+    after = verified(call, folder, config)
+    changed = {name for name in before if after.get(name) != before[name]}
+    assert changed == {f"series {name}" for name in document["observations"]} | {"counts"}
+    code, out, err = call(*command, "--yes")
+    assert code == FIXABLE and "the journal has no observation of these series and this time; it has 20" in err
+    assert call("verify", folder)[0] == 0 and call("repair", folder)[1].endswith("nothing to repair\n")
+    goes_on(folder)
+
+
+def verified(call, folder, config):
+    return json.loads(call("verify", folder, "--config", config, "--json")[1])["parts"]
+
+
+def test_undo_does_with_another_configuration_or_a_wrong_time_nothing(call, folder, config):
+    before = verified(call, folder, config)
+    span = span_of(folder)
+    code, _, err = call("undo", folder, "--config", config, *span[2:], "--from", "yesterday", "--yes")
+    assert code == 2 and "--from: time 'yesterday'" in err
+    code, _, err = call("undo", folder, "--config", config, "--from", span[3], "--to", span[1], "--yes")
+    assert code == 2 and "need a time behind --from" in err
+    config.write_text(CONFIG.replace("memory = 512", "memory = 256"))
+    code, _, err = call("undo", folder, "--config", config, *span, "--yes")
+    assert code == FIXABLE and "series 'plain/" in err and "need the configuration that they were learned with" in err
+    config.write_text(CONFIG)
+    assert verified(call, folder, config) == before
+
+
+def test_a_generation_is_listed_and_its_damage_named_and_a_repair_gives_it_up(call, folder, config):
+    kept = json.loads(call("list", folder, "--json")[1])["generations"]
+    assert len(kept) == 2 and kept[0]["time"] < kept[1]["time"] and "kept so that" in call("list", folder)[1]
+    db = sqlite3.connect(folder / "state.db")
+    at = kept[0]["input"]
+    db.execute("UPDATE older SET body = substr(body, 2) WHERE generation = ? AND standing = 'open'", (at,))
+    db.commit()
+    db.close()
+    code, _, err = call("verify", folder)
+    assert code == REFUSED and re.search(
+        rf"series '\S+' of the generation of input {at}: its checksum does not fit", err
+    )
+    code, out, err = call("repair", folder, "--yes", "--json")
+    lost = [f"older states of inputs {at}, from which learning would be taken back"]
+    assert code == 0 and json.loads(out)["lost"] == lost
+    assert call("verify", folder, "--config", config)[0] == 0
+    assert [one["input"] for one in json.loads(call("list", folder, "--json")[1])["generations"]] == [kept[1]["input"]]
 
 
 def test_where_there_is_no_state_none_is_made(call, tmp_path, config):

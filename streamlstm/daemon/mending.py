@@ -49,10 +49,11 @@ def shared_anew(found: Survey) -> list[Shared]:
             commons: Commons = unpacked(Commons, found.shared[name, at].meaning)
             opened.pop(name.removeprefix(COMMONS), None)
             shared.append(Shared(name, at, packed(commons._replace(opened=_still(commons.opened, found)))))
+    of = found.generations.get(swept)
+    if of and of.shared == _begins(shared, swept):
+        return [*shared, Shared(MANIFEST, swept, found.shared[MANIFEST, swept].meaning)]  # nothing is lost
     for stream, names in sorted(opened.items()):  # lost, or it has no covariates: then it does not matter
         shared.append(Shared(f"{COMMONS}{stream}", swept, packed(Commons(Joined((), (), ()), tuple(names)))))
-    if swept in found.generations and _begins(shared, swept) == found.generations[swept].shared:
-        shared.append(Shared(MANIFEST, swept, found.shared[MANIFEST, swept].meaning))
     return shared
 
 

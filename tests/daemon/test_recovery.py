@@ -25,7 +25,7 @@ def test_the_lives_of_that_test_see_all_that_may_happen(tmp_path):
     with hurried():
         life, kills = lived(tmp_path, 1, 1500)
     report = life.engine.report()
-    assert kills > 5 and life.store.pruned > 0 and report.closed > 0
+    assert kills > 5 and life.undone > 2 and life.store.pruned > 0 and report.closed > 0
     assert report.discarded[Reason.SERIES_LIMIT] > 0 and report.discarded[Reason.MALFORMED] > 0
     assert {one.stream for one in life.journal if isinstance(one, Observation)} == {stream.name for stream in STREAMS}
     assert {type(one) for one in life.journal} == {Observation, Known, Tick, Close, Shed, Switch, Discarded}

@@ -1,6 +1,7 @@
 """Random lives: all kinds of streams, covariates, series that end and begin again, saved and killed at any moment.
 
-What went on from the store is then, byte for byte, what an engine is that was fed the journal's inputs one by one.
+What went on from the store is then, byte for byte, what an engine is that was fed the journal's inputs one by one. Now
+and then learning is taken back: what that engine was not fed is then as if it had never come.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from unittest.mock import patch
 from streamlstm.codec.journal import from_bytes
 from streamlstm.config import Stream
 from streamlstm.daemon import keeper as keeping
+from streamlstm.daemon import undoing
 from streamlstm.daemon.keeper import Keeper
 from streamlstm.engine import Engine
 from streamlstm.events import BEGINNING, Close, Discarded, Input, Known, Mode, Observation, Reason, Shed, Switch
 from streamlstm.model import arena
+from streamlstm.store.errors import Unsuitable
 from streamlstm.store.store import Store
 from tests.faults.outcome import Budget, Outcome
 from tests.observed import HOUR_NS
@@ -68,11 +71,12 @@ class Life:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal: list[Input] = []
+        self.undone = 0  # times
         self.start()
 
     def start(self) -> None:
         self.engine, self.store = engine(), Store(self.folder)
-        self.keeper = Keeper(self.engine, self.store, every_ns=20 * HOUR_NS)
+        self.keeper = Keeper(self.engine, self.store, every_ns=20 * HOUR_NS, undo_ns=60 * HOUR_NS)
         self.keeper.recover(lambda _: None)
         append = self.store.append
 
@@ -92,6 +96,21 @@ class Life:
         self.store.close()
         self.start()
 
+    def undo(self, since_ns: int, until_ns: int, series: list[str]) -> None:
+        """Die, and go on without the observations of a time; or with them, where no state of before it is kept."""
+        self.store.close()
+        store = Store(self.folder)
+        try:
+            plan = undoing.planned(store, since_ns, until_ns, series)
+            undoing.undo(store, engine(), STREAMS, plan)
+            self.journal = [item for item in self.journal if not plan.span.covers(item)]
+            self.undone += 1
+        except Unsuitable:
+            pass  # how often it was not is counted
+        finally:
+            store.close()
+            self.start()
+
     def uninterrupted(self) -> Engine:
         """One that was fed the same, one by one."""
         own = engine()
@@ -100,8 +119,8 @@ class Life:
         return own
 
 
-def things(dice: random.Random, length: int) -> Iterator[list[Input] | int | str]:
-    """What happens: inputs that come together, the clock's time, a kill."""
+def things(dice: random.Random, length: int) -> Iterator[list[Input] | int | str | tuple[int, int, list[str]]]:
+    """What happens: inputs that come together, the clock's time, a kill, a time and series to be taken back."""
     now_ns, total = 1_700_000_000 * 10**9 // HOUR_NS * HOUR_NS, dict[str, float]()
     for _ in range(length):
         now_ns += dice.choice((0, 1, 1, 2, 6)) * HOUR_NS // 6
@@ -112,8 +131,12 @@ def things(dice: random.Random, length: int) -> Iterator[list[Input] | int | str
             yield [one for _ in range(dice.randrange(1, 9)) for one in said(dice, now_ns, total)]
         elif what < 0.97:
             yield now_ns
-        else:
+        elif what < 0.99:
             yield "kill"
+        else:
+            since_ns = now_ns - dice.randrange(1, 50) * HOUR_NS
+            names = dice.choice(([], ["plain/*"], ["*/a*"], ["meter/?", "beside/b/*"]))
+            yield since_ns, since_ns + dice.randrange(1, 12) * HOUR_NS, names
 
 
 def said(dice: random.Random, now_ns: int, total: dict[str, float]) -> list[Input]:
@@ -159,6 +182,8 @@ def lived(folder: Path, seed: int, length: int) -> tuple[Life, int]:
         elif isinstance(thing, int):
             life.keeper.tick(thing)
             life.keeper.sweep(thing)
+        elif isinstance(thing, tuple):
+            life.undo(*thing)
         else:
             life.kill()
             kills += 1
@@ -167,7 +192,7 @@ def lived(folder: Path, seed: int, length: int) -> tuple[Life, int]:
 
 def run(budget: Budget) -> Outcome:
     """A life each cycle."""
-    outcome = Outcome()
+    outcome, undone = Outcome(), 0
     with hurried():
         for cycle in budget.each():
             folder = budget.folder / str(cycle)
@@ -178,8 +203,10 @@ def run(budget: Budget) -> Outcome:
             if different:
                 outcome.problems.append(f"life {budget.seed * 1_000_000 + cycle}: another state of {different}")
             outcome.cycles += 1
-            outcome.progress += kills * (life.store.pruned > 0)
+            outcome.progress += kills * (life.store.swept > 0)
+            undone += life.undone
             life.store.close()
             shutil.rmtree(folder)
     outcome.figures["kills of saved lives"] = outcome.progress
+    outcome.figures["times that learning was taken back"] = undone
     return outcome
