@@ -430,3 +430,13 @@ def test_each_kind_of_damage_is_told_by_verify_if_a_daemon_would_refuse(call, fo
         refused += code == REFUSED
         (folder / "state.db").write_bytes(whole)
     assert refused
+
+
+def test_check_config_says_what_taking_learning_back_costs(capsys, config, tmp_path):
+    said = []
+    for undo in ("0s", "7d"):
+        config.write_text(CONFIG + f'[state]\ndirectory = "{tmp_path}/var"\nundo = "{undo}"\nundo_size = "2GiB"\n')
+        cli.app(["check-config", str(config)], standalone_mode=False)
+        said.append(capsys.readouterr().out)
+    assert "so that learning can be taken back" not in said[0]
+    assert re.search(r"up to 2\.\d GiB on the disk, 2\.\d of it so that learning can be taken back", said[1])

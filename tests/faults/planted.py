@@ -123,10 +123,8 @@ def what_was_taken_back_before_is_learned_again() -> None:
 
 @noticed_by("kill", 30)
 def snapshots_that_claim_to_be_newer() -> None:
-    def save(original: Callable[..., Any], self: Store, series: Sequence[Saved], shared: Any) -> None:
-        original(
-            self, [one._replace(at=one.at + 40) if one.at + 40 <= self.last + 40 else one for one in series], shared
-        )
+    def save(original: Callable[..., Any], self: Store, series: Sequence[Saved], *rest: Any) -> None:
+        original(self, [one._replace(at=one.at + 40) for one in series], *rest)
 
     wrap(Store, "save", save)
     wrap(Store, "_check", _without_looking)
@@ -134,8 +132,8 @@ def snapshots_that_claim_to_be_newer() -> None:
 
 @noticed_by("lives", 8)
 def snapshots_that_claim_to_be_older() -> None:
-    def save(original: Callable[..., Any], self: Store, series: Sequence[Saved], shared: Any) -> None:
-        original(self, [one._replace(at=max(0, one.at - 40)) for one in series], shared)
+    def save(original: Callable[..., Any], self: Store, series: Sequence[Saved], *rest: Any) -> None:
+        original(self, [one._replace(at=max(0, one.at - 40)) for one in series], *rest)
 
     wrap(Store, "save", save)
 
