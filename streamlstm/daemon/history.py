@@ -6,7 +6,6 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,23 +103,6 @@ class History:
     def forget(self, series: str) -> None:
         """Keep nothing more of a series, since it is closed. For the engine's thread."""
         self._tracks.pop(series, None)
-
-    def export(self, series: str) -> bytes:
-        """What is kept of a series; empty where it is not kept."""
-        track = self._tracks.get(series)
-        return msgspec.msgpack.encode(track) if track else b""
-
-    def restore(self, series: str, state: bytes) -> None:
-        """Keep what was exported, where there is room. ValueError where it is something else."""
-        try:
-            track = msgspec.msgpack.decode(state, type=_Track)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"no past of a series: {error}") from error
-        size = _layout(len(track.leads), len(track.levels)).itemsize
-        if any(len(block) != BLOCK * size for block in track.blocks) or len(track.newest) % size:
-            raise ValueError("no past of a series: its rows are not whole")
-        if series in self._tracks or self._make_room(series):
-            self._tracks[series] = track
 
     def past(self, series: str) -> Past | None:
         """What is kept of a series; None where it is not kept."""

@@ -105,7 +105,7 @@ def recover(
     heard: Callable[[Sequence[Output]], None] = lambda _: None,
     without: Sequence[Undone] = (),
 ) -> Recovered:
-    """Bring a new engine to where the journal ends; `heard` is told what it says behind the newest snapshot.
+    """Bring a new engine to where the journal ends; `heard` is told what each series says behind its snapshot.
 
     What was taken back, and what is to be (`without`), is not fed. Raises StateRefused where the store cannot be right,
     and StoreFailed.
@@ -120,9 +120,7 @@ def recover(
             entry = from_bytes(batch.body)
         except ValueError as error:
             raise StateRefused(f"{store.path}: journal, inputs from {batch.first}: {error}") from error
-        outputs = engine.feed(run.of_interest(entry, batch.first))
-        if not run.is_catching_up:
-            heard(outputs)
+        heard(engine.feed(run.of_interest(entry, batch.first)))
     run.join_in(store.last)
     if run.is_catching_up:
         run.catch_up()

@@ -121,21 +121,6 @@ def test_a_reader_sees_whole_observations_while_another_thread_records(told):
     assert kept.past("live").y[-1] == 20_000.0
 
 
-@pytest.mark.parametrize("fed", [0, 1, BLOCK, BLOCK + 1, 5 * BLOCK + 3])
-def test_an_exported_past_goes_on_as_if_nothing_had_happened(told, fed):
-    kept, other = History(points=40), History(points=40)
-    for forecast in told[:fed]:
-        kept.record(forecast)
-    if state := kept.export("water/inflow"):
-        other.restore("water/inflow", state)
-    assert bool(state) == bool(fed)
-    for forecast in told[fed:]:
-        kept.record(forecast)
-        other.record(forecast)
-    assert other.export("water/inflow") == kept.export("water/inflow")
-    assert other.past("water/inflow").times_ns.tolist() == [f.origin_ns for f in told[-40:]]
-
-
 def test_what_is_said_of_the_newest_origin_again_takes_its_place(told):
     kept = History()
     for n in range(BLOCK + 1):
@@ -144,9 +129,3 @@ def test_what_is_said_of_the_newest_origin_again_takes_its_place(told):
     kept.record(changed(numbered("a", BLOCK, told[-1]), y=-1.0))
     past = kept.past("a")
     assert past.y.tolist() == [*range(BLOCK), -1.0]
-
-
-@pytest.mark.parametrize("state", [b"", b"x", b"\x91\x01", b"\x94\x91\x01\x90\x91\xc4\x01a\xc4\x00"])
-def test_what_is_no_past_is_refused(state):
-    with pytest.raises(ValueError, match="no past of a series"):
-        History().restore("a", state)
