@@ -27,6 +27,7 @@ FLOORS = {
 ROOMS = {
     "member": "engine", "living": "engine", "roster": "engine",
     "shelf": "engine", "opening": "engine", "happenings": "engine", "agreement": "engine",
+    "golden": "engine",
     "scores": "evaluate", "rivals": "evaluate", "picture": "evaluate",
     "cli_backtest": "cli", "cli_replay": "cli", "cli_state": "cli", "cli_check": "cli", "cli_undo": "cli",
     "__main__": "cli",

@@ -9,7 +9,8 @@ versions that shape the machine code. That must happen before the first decorato
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -18,23 +19,25 @@ from typing import Any
 
 import numba
 from numba.core.codegen import get_host_cpu_features
+from numba.core.registry import cpu_target
 
 KERNEL_REVISION = 5  # goes up with every change of arithmetic; part of every payload's model_rev
 
-_ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "model")
+_PACKAGE = Path(__file__).parents[1]
+_ROOMS = (_PACKAGE / "kernels", _PACKAGE / "model")
+_VERSIONS = {package: version(package) for package in ("numba", "llvmlite", "numpy")}
 
 
-def _digest() -> str:
+def _digest(sources: Iterable[Path]) -> str:
     digest = blake2b(digest_size=8)
-    for room in _ROOMS:
-        for source in sorted(room.glob("*.py")):
-            digest.update(source.read_bytes())
-    for package in ("numba", "llvmlite", "numpy"):
-        digest.update(version(package).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    for found in _VERSIONS.values():
+        digest.update(found.encode())
     return digest.hexdigest()
 
 
-SOURCE_DIGEST = _digest()
+SOURCE_DIGEST = _digest(source for room in _ROOMS for source in sorted(room.glob("*.py")))
 
 
 def _cache_folder(wished: str) -> Path:
@@ -75,6 +78,25 @@ FLAGS = {"contract", "nsz", "arcp", "afn"}
 # nothing is allocated in here, but by `sorting`; any other kernel that allocates does not compile. Counting references,
 # up and down and atomically for every view, took a third of the time.
 COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+
+def fingerprint() -> dict[str, str]:
+    """This build: all that decides which machine code the kernels become, and whose sources they are.
+
+    The same fingerprint computes the same to the last bit. Another one may do so, too: `streamlstm.golden` finds out.
+    """
+    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+    settings = {name: getattr(_settings, name) for name in ("DISABLE_JIT", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")}
+    return {
+        "revision": str(KERNEL_REVISION),
+        **_VERSIONS,
+        "libc": " ".join(platform.libc_ver()),  # logarithms come from there
+        "flags": " ".join([*sorted(FLAGS), *[f"{name}={value}" for name, value in (COMMON | settings).items()]]),
+        "target": triple,
+        "cpu": cpu,
+        "features": features,
+        "sources": _digest(sorted(_PACKAGE.rglob("*.py"))),
+    }
 
 
 def kernel(function: Callable[..., Any]) -> Any:
