@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamlstm.config import Config
+from streamlstm.daemon.builds import BUILD, UNKNOWN, decoded, described, judged, newest
 from streamlstm.daemon.contents import Inputs, digest_of_all, digests, meaning, unfit
 from streamlstm.daemon.mending import NOTHING, shared_anew, unshared
 from streamlstm.daemon.portrait import members, said_time
@@ -19,6 +20,7 @@ from streamlstm.daemon.recovery import recover
 from streamlstm.daemon.transfer import adopt
 from streamlstm.daemon.transfer import export as write
 from streamlstm.engine import Engine
+from streamlstm.kernels import fingerprint
 from streamlstm.store.errors import StateRefused, Unsuitable
 from streamlstm.store.inspection import Inspection
 from streamlstm.store.records import Saved
@@ -36,11 +38,13 @@ def show_all(directory: Path, as_json: bool) -> None:
     generations = [
         {"input": at, "time": said_time(of.time_ns), "series": of.series} for at, of in found.generations.items()
     ]
+    builds = _builds(found)
     said.document(
         {
             "directory": str(directory),
             "version": found.version,
             "acknowledged": found.mark,
+            "builds": builds,
             "journal": journal,
             "series": series,
             "generations": generations,
@@ -61,6 +65,10 @@ def show_all(directory: Path, as_json: bool) -> None:
     for one in generations:
         said.line(f"kept so that learning can be taken back: the state of {one['time']}, {one['series']:,} series")
     said.line(f"acknowledged up to input {found.mark}; version {found.version}")
+    for one in builds:
+        said.line(f"from input {one['from']} on by {'this' if one['is_this'] else 'another'} build: {one['said']}")
+    if not builds:
+        said.line(UNKNOWN)
     _refuse_damaged(directory, found)
 
 
@@ -100,16 +108,20 @@ def verify(directory: Path, config: Config | None, as_json: bool) -> None:
         return
     engine, store = engine_of(config), Store(directory)
     try:
-        lost = recover(store, engine).lost
+        recovered = recover(store, engine)
+        build, inexact = judged(newest(store), config.streams, recovered.inputs)
     finally:
         store.close()
+    lost = recovered.lost
     for closed in engine.closed():
         if closed in engine.series() and (why := unfit(engine.export(closed)[1], config.resolved)):
             lost[closed] = why
     known = digests(engine)
-    said.document(document | {"sha256": digest_of_all(known), "parts": known, "unfit": lost})
+    ours = {"build": described(build), "exact": not inexact, "why": inexact}
+    said.document(document | ours | {"sha256": digest_of_all(known), "parts": known, "unfit": lost})
     said.line(f"{directory}: whole: {len(engine.series()):,} series, inputs up to {found.last:,}")
     said.line(f"sha256 {digest_of_all(known)}")
+    said.line(f"replayed {f'by another build, perhaps inexactly: {inexact}' if inexact else 'exactly as it was'}")
     for name, why in lost.items():
         said.line(f"series {name!r} would begin anew: {why}")
 
@@ -234,6 +246,23 @@ def _losses(found: Survey) -> list[str]:
 
 def _last(times: list[int | None]) -> int | None:
     return next((time for time in reversed(times) if time is not None), None)
+
+
+def _builds(found: Survey) -> list[dict[str, Any]]:
+    """Which ones wrote it, since all series were last saved."""
+    there = [(at, decoded(seen.meaning)) for (name, at), seen in sorted(found.shared.items()) if name == BUILD]
+    here = fingerprint()
+    return [
+        {
+            "from": at + 1,
+            "is_this": build.fingerprint == here,
+            "said": described(build),
+            "fingerprint": build.fingerprint,
+            "golden": build.digest,
+        }
+        for at, build in there
+        if build
+    ]
 
 
 def _journal(found: Survey) -> dict[str, Any]:

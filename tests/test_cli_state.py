@@ -14,6 +14,8 @@ from streamlstm import cli
 from streamlstm.codec.encode import rfc3339
 from streamlstm.codec.journal import from_bytes
 from streamlstm.config import load
+from streamlstm.daemon.builds import UNKNOWN, Build, described, judged, record
+from streamlstm.daemon.mending import NOTHING
 from streamlstm.events import SECOND_NS, Forecast, Observation, Shed
 from streamlstm.store.store import Store
 from tests.faults import flips
@@ -119,6 +121,29 @@ def test_help_names_every_verb_and_each_has_its_own(call):
     verbs = ("list", "show", "verify", "repair", "undo", "export", "import")
     assert code == 0 and all(verb in out for verb in verbs)
     assert all(call(verb, "--help")[0] == 0 for verb in verbs)
+
+
+def test_list_says_which_build_wrote_it_and_verify_whether_this_one_computes_the_same(call, folder, config):
+    this = judged(None, STREAMS, 0).build
+    other = Build(this.fingerprint | {"numba": "0.1"}, this.settings, "0" * 64)
+    for build, exact, word in ((this, True, "this"), (other, False, "another")):
+        store = Store(folder)
+        store.share([record(build, store.last)])
+        store.close()
+        assert f"from input {store.last + 1} on by {word} build: {described(build)}" in call("list", folder)[1]
+        listed = json.loads(call("list", folder, "--json")[1])["builds"][-1]
+        assert listed["is_this"] is exact and listed["fingerprint"] == build.fingerprint
+        words = "exactly as it was" if exact else "by another build, perhaps inexactly: golden vectors come to"
+        assert f"replayed {words}" in call("verify", folder, "--config", config)[1]
+        verified = json.loads(call("verify", folder, "--config", config, "--json")[1])
+        assert (verified["exact"], verified["build"]) == (exact, described(this))
+
+
+def test_list_says_so_where_no_build_is_known(call, tmp_path):
+    store = Store(tmp_path)
+    store.append(1, NOTHING)
+    store.close()
+    assert UNKNOWN in call("list", tmp_path)[1]
 
 
 def test_list_tells_of_every_series_and_of_the_journal(call, folder):

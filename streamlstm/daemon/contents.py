@@ -11,6 +11,7 @@ import msgspec
 
 from streamlstm.codec.journal import from_bytes
 from streamlstm.config import Stream
+from streamlstm.daemon.builds import BUILD, Build
 from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin, Undone
 from streamlstm.engine import Engine
 from streamlstm.events import BEGINNING, Known, Observation
@@ -67,6 +68,8 @@ def meaning(record: Record) -> About | Inputs | bytes:
             msgspec.msgpack.decode(record.body, type=Origin)
         elif record.name == UNDONE:
             msgspec.msgpack.decode(record.body, type=list[Undone])
+        elif record.name == BUILD:
+            msgspec.msgpack.decode(record.body, type=Build)
         elif record.name.startswith(COMMONS):
             unpacked(Commons, record.body)
     except msgspec.DecodeError as error:

@@ -16,6 +16,8 @@ from math import nan
 import msgspec
 
 from streamlstm.codec.journal import Delivery, entry, to_bytes
+from streamlstm.config import Stream
+from streamlstm.daemon.builds import Build, judged, newest, record, said
 from streamlstm.daemon.inbox import Message
 from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin, recover, succeed
 from streamlstm.daemon.redelivery import Redelivery
@@ -49,6 +51,7 @@ class Keeper:
     ) -> None:
         """undo_ns: how far back learning can be taken back; 0: not at all. undo_bytes: most of the journal for it."""
         self.swept_ns = 0  # when the last sweep that is through began
+        self.replays_exactly: bool | None = None  # what was recovered is as it was, to the last bit; None: not asked
         self._engine, self._store, self._every_ns = engine, store, every_ns
         self._undo_ns, self._undo_bytes = undo_ns, undo_bytes
         self._generation: int | None = None  # the sweep that is on becomes one: it began behind this index
@@ -62,9 +65,13 @@ class Keeper:
         self._begun_at = 0  # the one that is on
         self._began_ns = self._next_step_ns = 0
         self._journaled = 0  # bytes, since the last sweep began
+        self._build: Build | None = None  # this one, as the state has it
 
-    def recover(self, heard: Callable[[Sequence[Output]], None]) -> None:
-        """Go on where the store ends. Raises StateRefused, StoreFailed."""
+    def recover(self, heard: Callable[[Sequence[Output]], None], streams: Sequence[Stream] = ()) -> None:
+        """Go on where the store ends. Raises StateRefused, StoreFailed.
+
+        streams: those of the engine; without them the state is neither asked nor told which build it is of.
+        """
         if self._store is None:
             return
         began_s = time.monotonic()
@@ -93,6 +100,8 @@ class Keeper:
             len(found.lost),
             time.monotonic() - began_s,
         )
+        if streams:
+            self._judge(self._store, streams, found.inputs)
 
     def fresh(self, messages: Sequence[Message]) -> tuple[list[Message], list[Delivery]]:
         """Those that the journal does not have, and by what they would be known if they came again."""
@@ -139,7 +148,14 @@ class Keeper:
         self._began_ns = 1  # long ago
         return self._store is not None
 
-    def hand_over(self, engine: Engine, every_ns: int, undo_ns: int = 0, undo_bytes: int = 2**32) -> None:
+    def hand_over(
+        self,
+        engine: Engine,
+        every_ns: int,
+        undo_ns: int = 0,
+        undo_bytes: int = 2**32,
+        streams: Sequence[Stream] = (),
+    ) -> None:
         """Let another engine, with another configuration, go on; a start has nothing to read from before it."""
         self._every_ns, self._undo_ns, self._undo_bytes = every_ns, undo_ns, undo_bytes
         if engine is self._engine:
@@ -149,6 +165,8 @@ class Keeper:
         self._engine = engine
         if self._store is not None:
             self._ended = self._not_here(self._store)
+            if streams:
+                self._build = judged(self._build, streams, 0).build
             self._begin(time.time_ns())
             while self._todo is not None:
                 self._step()
@@ -174,6 +192,16 @@ class Keeper:
     def age_s(self, now_ns: int) -> float:
         """Since the last sweep that is through began: no series' snapshot is older. NaN before the first."""
         return max(0, now_ns - self.swept_ns) / SECOND_NS if self.swept_ns else nan
+
+    def _judge(self, store: Store, streams: Sequence[Stream], inputs: int) -> None:
+        """Whether all was computed as before; and from here on the state is of this build."""
+        was = newest(store)
+        build, why = judged(was, streams, inputs)
+        if why:
+            log.warning("event=replay_inexact was=%r is=%r why=%r", *said(was, build), why)
+        self._build, self.replays_exactly = build, not why
+        if build != was:
+            store.share([record(build, store.last)])
 
     def _numbered(self, item: Input) -> Input:
         match item:
@@ -211,7 +239,8 @@ class Keeper:
         at = self._begun_at = self._store.last
         origin = Shared(ORIGIN, at, msgspec.msgpack.encode(Origin(self._known.export(), self._engine.sheds, now_ns)))
         commons = [Shared(f"{COMMONS}{name}", at, body) for name, body in self._engine.commons().items()]
-        self._store.share([origin, *commons])
+        builds = [record(self._build, at)] if self._build else []
+        self._store.share([origin, *commons, *builds])
         if self._generation is not None:
             self._store.forget_unfinished()  # it is given up with its sweep
         self._generation = at if self._is_to_be_kept(now_ns) else None

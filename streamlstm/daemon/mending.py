@@ -10,7 +10,7 @@ from streamlstm.codec.journal import entry, to_bytes
 from streamlstm.daemon.recovery import COMMONS, HEAD, ORIGIN, Head, Origin
 from streamlstm.engine import Engine
 from streamlstm.living import Commons, Standing, packed, unpacked
-from streamlstm.store.generation import MANIFEST, UNDONE
+from streamlstm.store.generation import APART, BUILD, MANIFEST, UNDONE
 from streamlstm.store.ledger import combined
 from streamlstm.store.records import Shared, crc
 from streamlstm.store.survey import Damage, Survey
@@ -58,13 +58,13 @@ def shared_anew(found: Survey) -> list[Shared]:
 
 
 def _is_of_then(name: str, at: int, found: Survey) -> bool:
-    """Whether it is of an older generation, or says what was taken back."""
-    return name == UNDONE or (at in found.generations and at != found.swept and name != HEAD)
+    """Whether it is of an older generation, or says what was taken back, or who wrote it."""
+    return name in (UNDONE, BUILD) or (at in found.generations and at != found.swept and name != HEAD)
 
 
 def _begins(shared: list[Shared], at: int) -> int:
     """As in a manifest: a generation whose beginning had to be made anew is none any more."""
-    return combined(crc(one) for one in shared if one.at == at and one.name not in (HEAD, UNDONE))
+    return combined(crc(one) for one in shared if one.at == at and one.name not in APART)
 
 
 def _head(found: Survey) -> Shared:

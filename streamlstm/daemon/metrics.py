@@ -90,6 +90,9 @@ def _process(status: Status) -> Iterator[Metric]:
     yield _gauge("journal_bytes", "Journal and snapshots on the disk; 0 where nothing survives.", status.state_bytes)
     if status.snapshot_age_s == status.snapshot_age_s:
         yield _gauge("snapshot_age_seconds", "Age of the oldest snapshot of a series.", status.snapshot_age_s)
+    if status.replays_exactly is not None:
+        exact = "1 if the start computed the journal anew as it was; 0: another build, which may differ in last digits."
+        yield _gauge("replay_exact", exact, status.replays_exactly)
 
 
 def _observations(status: Status) -> Iterator[Metric]:

@@ -205,7 +205,7 @@ class Daemon:
         if self._before:
             self._take_over(self._before)
         else:
-            self._keeper.recover(heard)
+            self._keeper.recover(heard, self.config.streams)
         if self._engine.sheds:  # the last process did; this one has seen no overload
             self._engine.feed(self._keeper.keep([Shed(False)]))
         report = self._engine.report()
@@ -220,7 +220,7 @@ class Daemon:
             self._engine = before._engine
         self._keeper = before._keeper
         of = self.config.state
-        self._keeper.hand_over(self._engine, of.snapshot, of.undo, of.undo_size)
+        self._keeper.hand_over(self._engine, of.snapshot, of.undo, of.undo_size, self.config.streams)
         self._before = None
         if self._reload:
             self._reload.applied += 1
@@ -294,6 +294,7 @@ class Daemon:
             report=self._engine.report(),
             state_bytes=self._keeper.bytes,
             snapshot_age_s=self._keeper.age_s(now_ns),
+            replays_exactly=self._keeper.replays_exactly,
             fault=fault,
             requests=(requests.taken, requests.refused),
             reloads=(self._reload.applied, self._reload.refused) if self._reload else (0, 0),

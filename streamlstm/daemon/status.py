@@ -42,6 +42,7 @@ class Status:
     report: Report
     state_bytes: int = 0  # on the disk; 0: nothing survives
     snapshot_age_s: float = nan  # since the oldest series' snapshot; NaN: there is none yet
+    replays_exactly: bool | None = None  # what was recovered is as it was, to the last bit; None: nothing survives
     reloads: tuple[int, int] = (0, 0)  # of the configuration: applied, refused
     requests: tuple[int, int] = (0, 0)  # over MQTT: done, refused
     fault: str = ""  # of a thread that we need; empty: none is known

@@ -46,7 +46,7 @@ def adopt(directory: Path, engine: Engine, config: Config, file: Path, *, replac
     """
     keeper, patience_s = Keeper(engine, store := Store(directory)), 0.0
     try:
-        keeper.recover(lambda _: None)
+        keeper.recover(lambda _: None, config.streams)
         there, replaced, count = {*engine.series()}, list[str](), 0
         for one in portable.read(file):
             if one.name in there:

@@ -19,6 +19,7 @@ import msgspec
 from streamlstm.codec.encode import rfc3339
 from streamlstm.codec.journal import from_bytes
 from streamlstm.config import Stream
+from streamlstm.daemon.builds import judged, newest, record
 from streamlstm.daemon.contents import unfit
 from streamlstm.daemon.earlier import Earlier
 from streamlstm.daemon.mending import NOTHING
@@ -87,6 +88,7 @@ def undo(store: Store, engine: Engine, streams: Sequence[Stream], plan: Plan) ->
             Shared(ORIGIN, last, msgspec.msgpack.encode(origin)),
             *[Shared(f"{COMMONS}{name}", last, body) for name, body in engine.commons().items()],
             Shared(UNDONE, last, msgspec.msgpack.encode(spans)),
+            record(judged(newest(store), streams, 0).build, last),
         ],
         [at for at, one in store.generations().items() if one.ends < plan.first],
     )

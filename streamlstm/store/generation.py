@@ -8,8 +8,11 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-# names of what is shared: as of the newest snapshot; of each generation; of what was taken back
-HEAD, MANIFEST, UNDONE = "head", "generation", "undone"
+from streamlstm.store.ledger import NAME as LEDGER
+
+# names of what is shared: as of the newest snapshot; of each generation; of what was taken back; of who wrote it
+HEAD, MANIFEST, UNDONE, BUILD = "head", "generation", "undone", "build"
+APART = (LEDGER, HEAD, MANIFEST, UNDONE, BUILD)  # what may be written at any time, and is of no sweep's beginning
 _PACKED = struct.Struct("<QQQQq")
 
 

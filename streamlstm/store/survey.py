@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamlstm.store.generation import HEAD, MANIFEST, UNDONE, Manifest
+from streamlstm.store.generation import APART, MANIFEST, Manifest
 from streamlstm.store.ledger import NAME as LEDGER
 from streamlstm.store.ledger import Ledger, combined
 from streamlstm.store.records import Batch, Older, Record, Saved, Shared
@@ -130,11 +130,7 @@ class Survey:
         if self.lost and at == self.swept:
             return False  # what was shared then is to be made anew without the lost ones
         sums = [seen.crc for (generation, _), seen in self.older.items() if generation == at]
-        begins = [
-            seen.crc
-            for (name, index), seen in self.shared.items()
-            if index == at and name not in (LEDGER, MANIFEST, UNDONE, HEAD)
-        ]
+        begins = [seen.crc for (name, index), seen in self.shared.items() if index == at and name not in APART]
         return (len(sums), combined(sums), combined(begins)) == (of.series, of.sums, of.shared)
 
     def _journal(self, bad: set[int], is_first: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from streamlstm.store.generation import HEAD, MANIFEST, UNDONE, Manifest
+from streamlstm.store.generation import APART, MANIFEST, Manifest
 from streamlstm.store.ledger import NAME as LEDGER
 from streamlstm.store.ledger import Ledger, combined, spread
 from streamlstm.store.records import Older, Saved, Shared, crc
@@ -52,8 +52,7 @@ class Writing:
         """Let the snapshots of a generation be whole from now on, with what was shared when it began."""
         older = self._db.execute("SELECT crc FROM older WHERE generation = ?", (generation,)).fetchall()
         begins = self._db.execute(
-            "SELECT crc FROM shared WHERE at = ? AND name NOT IN (?, ?, ?, ?)",
-            (generation, LEDGER, MANIFEST, UNDONE, HEAD),
+            f"SELECT crc FROM shared WHERE at = ? AND name NOT IN ({','.join('?' * len(APART))})", (generation, *APART)
         ).fetchall()
         sums, shared = (combined(sum_ for (sum_,) in found) for found in (older, begins))
         sealed = of._replace(series=len(older), sums=sums, shared=shared)

@@ -77,7 +77,7 @@ class Life:
     def start(self) -> None:
         self.engine, self.store = engine(), Store(self.folder)
         self.keeper = Keeper(self.engine, self.store, every_ns=20 * HOUR_NS, undo_ns=60 * HOUR_NS)
-        self.keeper.recover(lambda _: None)
+        self.keeper.recover(lambda _: None, STREAMS)
         append = self.store.append
 
         def recorded(count: int, body: bytes) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from urllib.request import urlopen
 
 import pytest
 
+from streamlstm.codec.journal import entry, to_bytes
+from streamlstm.daemon.builds import Build, newest, record
 from streamlstm.daemon.run import Daemon
-from streamlstm.events import Reason
+from streamlstm.events import Reason, Tick
 from streamlstm.store.errors import StateRefused, StoreFailed
 from streamlstm.store.store import Store
 from tests.system.servers import Client, Mosquitto, until
@@ -69,6 +72,32 @@ def test_topics_of_a_series_that_was_closed_before_are_cleared(tmp_path):
         with running(checked) as daemon:
             assert daemon.status().report.closed == 1
             until(lambda: b"" in client.payloads("streamlstm/plain/forecast"))
+
+
+def test_whether_another_build_has_computed_the_same_is_among_the_metrics(tmp_path):
+    def exact(checked):
+        with running(checked) as daemon, urlopen(f"{daemon.address}metrics") as page:
+            lines = page.read().decode().splitlines()
+        return [line.split()[1] for line in lines if line.startswith("streamlstm_replay_exact ")]
+
+    def as_by_another(**otherwise):
+        """As a kill of another build would have left it: with something in the journal."""
+        store = Store(tmp_path / "state")
+        was = newest(store)
+        changed = {"fingerprint": was.fingerprint | {"numpy": "1.0"}, "settings": was.settings, "digest": was.digest}
+        store.share([record(Build(**changed | otherwise), store.last)])
+        store.append(1, to_bytes(entry([Tick(1_700_000_000 * 10**9)], ())))
+        store.close()
+
+    with Mosquitto(tmp_path) as server:
+        checked = config(server.url, ROOMS, state={"directory": tmp_path / "state"})
+        assert exact(config(server.url, ROOMS)) == []  # nothing survives, and nothing is computed anew
+        assert exact(checked) == ["1.0"]
+        as_by_another()
+        assert exact(checked) == ["1.0"]
+        as_by_another(digest="0" * 64)
+        assert exact(checked) == ["0.0"]
+        assert exact(checked) == ["1.0"]
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(tmp_path):
