@@ -89,7 +89,7 @@ def call(capsys, monkeypatch):
 def life(tmp_path_factory):
     """A state that was left as by a kill, and what an engine is that recovers it."""
     with hurried():
-        own, _ = lived(tmp_path_factory.mktemp("lives") / "own", 3, 500)
+        own, _ = lived(tmp_path_factory.mktemp("lives") / "own", 14, 500)  # with closed series of three streams
         own.kill()
         own.store.close()
         return own.folder, state(own.engine)
@@ -153,7 +153,7 @@ def test_list_tells_of_every_series_and_of_the_journal(call, folder):
     code, out, err = call("list", folder)
     assert (code, err) == (0, "")
     assert all(re.search(rf"{re.escape(name)} +{standing} .* {at} ", out) for name, standing, at in saved)
-    assert f"journal: {last - pruned} inputs ({pruned + 1} to {last})" in out
+    assert f"journal: {last - pruned:,} inputs ({pruned + 1} to {last})" in out
     code, out, err = call("list", folder, "--json")
     document = json.loads(out)
     assert (code, err) == (0, "")
