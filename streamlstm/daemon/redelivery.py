@@ -8,6 +8,7 @@ gives out an identifier again at once; a stream with event times does not care.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -21,7 +22,8 @@ class Redelivery:
     """Knows the newest deliveries that are in the journal."""
 
     def __init__(self) -> None:
-        self._known: dict[int, bytes] = {}  # digest by packet identifier, the newest last
+        # digest by packet identifier, the newest last; a dict would look for its oldest among all it has ever given up
+        self._known = OrderedDict[int, bytes]()
 
     def told(self, messages: Iterable[Message]) -> tuple[list[Message], list[Delivery]]:
         """Those of the messages that are new, and by what they are to be known, once they are in the journal.
@@ -44,10 +46,10 @@ class Redelivery:
     def remember(self, deliveries: Iterable[Delivery]) -> None:
         """They are in the journal."""
         for mid, digest in deliveries:
-            self._known.pop(mid, None)
             self._known[mid] = digest
+            self._known.move_to_end(mid)
         while len(self._known) > KEPT:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
 
     def export(self) -> list[Delivery]:
         """All that it knows, the oldest first."""
