@@ -51,7 +51,7 @@ IMPURE = {
     "sqlite3", "tempfile", "shutil", "paho", "prometheus_client", "starlette", "uvicorn",
 }  # fmt: skip
 ALLOWED = {"kernels.__init__": {"tempfile"}}  # where the compiler keeps its cache when there is no home
-KERNELS_MAY = {"numpy", "numba", "math", "streamlstm"}
+KERNELS_MAY = {"numpy", "numba", "math", "streamlstm", "llvmlite"}
 
 # Files that import what is slow, or what only few need, when they themselves are imported.
 ONLY_IN = {

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from streamlstm.kernels import kernel, reduction
 from streamlstm.kernels.activation import sigmoid, tanh
-from streamlstm.kernels.product import one_row, product
+from streamlstm.kernels.product import product
 
 
 @kernel
 def affine(w, b, a, z):
     """z = a w + b. w (D+H, M), a (D+H,), b and z (M,)."""
     put(b, z)
-    one_row(a, w, z)
+    product(a.reshape((1, a.shape[0])), w, z.reshape((1, z.shape[0])))
 
 
 @kernel
