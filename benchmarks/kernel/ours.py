@@ -13,7 +13,7 @@ from collections import namedtuple
 from streamlstm.kernels import kernel, lstm, stage
 from streamlstm.kernels.adam import adam, norm
 from streamlstm.model.heads import output_layer
-from streamlstm.model.learn import CLIP_NORM, first_cell
+from streamlstm.model.learn import CLIP_NORM, STATE_MOST, first_cell
 
 RATE, AVERAGING, DELTA = 1e-3, 0.005, 1.0
 Shape = namedtuple("Shape", "hidden features layers heads attention")
@@ -49,6 +49,7 @@ def forecast(s, n, x, said):
     v, d = output_layer(s.weights, n)
     lstm.put(x, s.a)
     lstm.step(w, b, p, s.a, s.c, s.z, False)
+    keep(s.c, s.c)
     lstm.heads(v, d, s.a[n.features :], said)
 
 
@@ -57,7 +58,15 @@ def go_on(s, n, steps):
     """The windows begin where they were after so many steps."""
     for r in range(s.gates.shape[1]):
         lstm.put(s.first[steps, r, n.features :], s.first[0, r, n.features :])
-        lstm.put(s.cells[steps, r], s.cells[0, r])
+        keep(s.cells[steps, r], s.cells[0, r])
+
+
+@kernel
+def keep(source, target):
+    """target = source, within what production keeps of a state. No gradient sees how it grows from window to window."""
+    most = source.dtype.type(STATE_MOST)
+    for j in range(source.shape[0]):
+        target[j] = min(max(source[j], -most), most)
 
 
 @kernel

@@ -51,6 +51,7 @@ INLINE float exp32(float x) {
     return p * power.f;
 }
 
+INLINE float kept(float c) { return c < -8.0f ? -8.0f : c > 8.0f ? 8.0f : c; }
 INLINE float sigmoid(float x) { return 1.0f / (1.0f + exp32(-x)); }
 INLINE float squash(float x) { return 1.0f - 2.0f / (exp32(x + x) + 1.0f); }
 
@@ -119,6 +120,7 @@ void forecast(State *restrict s, const float *restrict x, float *restrict said) 
     for (int j = 0; j < H; j++) {
         s->c[j] = s->z[H + j] * s->c[j] + s->z[j] * s->z[3 * H + j];
         s->a[D + j] = s->z[2 * H + j] * squash(s->c[j]);
+        s->c[j] = kept(s->c[j]);
     }
     say(s->weights, s->a + D, said);
 }
@@ -286,7 +288,7 @@ void run(State *restrict s, const float *restrict x, const float *restrict label
             int64_t steps = every < K ? every : K;
             for (int r = 0; r < B; r++) {
                 for (int j = 0; j < H; j++) s->first[0][r][D + j] = s->first[steps][r][D + j];
-                for (int j = 0; j < H; j++) s->cells[0][r][j] = s->cells[steps][r][j];
+                for (int j = 0; j < H; j++) s->cells[0][r][j] = kept(s->cells[steps][r][j]);
                 for (int t = 0; t < K; t++)
                     for (int j = 0; j < D; j++) s->first[t][r][j] = x[(k + 1 - (r + 1) * K + t) * D + j];
             }

@@ -63,12 +63,17 @@ def compiled(name: str, n: Sizes, more: Sequence[str] = ()) -> Twin:
     H, D, L, K, B = n
     macros = [f"-D{key}={value}" for key, value in zip("HDLKBP", (H, D, L, K, B, n.weights), strict=True)]
     with tempfile.TemporaryDirectory() as folder:
-        target = str(Path(folder) / "twin.so")
-        command = [name, *FLAGS, *more, *macros, "-shared", "-fPIC", "-o", target, str(SOURCE), "-lm"]
-        ran = subprocess.run(command, capture_output=True, text=True)
-        if ran.returncode:
-            raise RuntimeError(f"{' '.join(command)}:\n{ran.stderr}")
+        parts, target = (str(Path(folder) / file) for file in ("twin.o", "twin.so"))
+        _run([name, *FLAGS, *more, *macros, "-fPIC", "-c", "-o", parts, str(SOURCE)])
+        # without -ffast-math: linked with it, the library would set the whole process to treat small numbers as zero
+        _run([name, "-shared", "-o", target, parts, "-lm"])
         return Twin(ctypes.CDLL(target), n)
+
+
+def _run(command: list[str]) -> None:
+    ran = subprocess.run(command, capture_output=True, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{ran.stderr}")
 
 
 def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.kernel.ours import AVERAGING, DELTA, RATE
 from benchmarks.kernel.sizes import Sizes, state
 from streamlstm.kernels.adam import BETA1, BETA2, EPSILON
-from streamlstm.model.learn import CLIP_NORM
+from streamlstm.model.learn import CLIP_NORM, STATE_MOST
 
 Array = np.ndarray
 
@@ -39,10 +39,11 @@ class Plain:
             if every > 1:
                 a[:D] = x[k]
                 _, c, _, a[D:] = self._step(a, c)
+                c = c.clip(-STATE_MOST, STATE_MOST)
                 said[k] = self.heads @ a[D:] + self.d
             if (k + 1) % every == 0:
                 steps = min(every, K)
-                self.a[0, D:], self.c[0] = self.a[steps, D:], self.c[steps]
+                self.a[0, D:], self.c[0] = self.a[steps, D:], self.c[steps].clip(-STATE_MOST, STATE_MOST)
                 self.a[:K, :D] = x[k + 1 - K : k + 1]
                 out = self.update(label[k + 1 - K : k + 1])
                 if every == 1:
@@ -50,7 +51,7 @@ class Plain:
 
     def _step(self, a: Array, c: Array) -> tuple[Array, Array, Array, Array]:
         z = (a @ self.w + self.b).reshape(4, -1)
-        z[:3] = 1 / (1 + np.exp(-(z[:3] + self.p * c)))
+        z[:3] = 0.5 * np.tanh(0.5 * (z[:3] + self.p * c)) + 0.5  # the sigmoid
         z[3] = np.tanh(z[3])
         c = z[1] * c + z[0] * z[3]
         out = np.tanh(c)

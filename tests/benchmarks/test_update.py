@@ -134,3 +134,9 @@ def test_products_are_counted_as_many_as_numpy_would_make():
     assert found["forward products"].operations == K * (D + H) * 4 * H
     assert found["backward products"].operations == (K - 1) * H * 4 * H
     assert found["weight gradient"].operations == K * ((D + H) * 4 * H + 4 * H + 3 * H)
+
+
+def test_the_twin_leaves_the_process_its_small_numbers():
+    """Linked with -ffast-math, a library sets the processor to treat them as zero, for ours and for all tests after."""
+    compiled()
+    assert (np.full(64, 1e-30, np.float32) * np.float32(1e-12) > 0).all()
