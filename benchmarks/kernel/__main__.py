@@ -3,8 +3,9 @@
     python -m benchmarks.kernel [--peers DIR] [--only torch,...] [--rounds 9] [--seconds 0.3] [--json FILE]
 
 Forward, linear heads, truncated BPTT, norm clip and Adam, with an update every observation (k1 = 1) or every sixteenth:
-microseconds an observation, the median of rounds in which all take turns. Ours and its twins agree before they are
-timed. With --peers others take part, each in an environment of its own in that folder, made by pip where it is missing.
+microseconds of processor time an observation, which others on the machine disturb least; the median of rounds in which
+all take turns. Ours and its twins agree before they are timed. With --peers others take part, each in an environment of
+its own in that folder, made by pip where it is missing.
 """
 
 from __future__ import annotations
@@ -128,9 +129,9 @@ def agree(n: Sizes, every: int, tolerance: float = TOLERANCE) -> None:
 
 def timed(run: Callable[[int, int], object]) -> Run:
     def seconds(begin: int, end: int) -> float:
-        began_s = time.perf_counter()
+        began_s = time.thread_time()
         run(begin, end)
-        return time.perf_counter() - began_s
+        return time.thread_time() - began_s
 
     return seconds
 

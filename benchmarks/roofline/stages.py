@@ -7,10 +7,10 @@ from streamlstm.kernels import lstm, stage
 from streamlstm.kernels.product import product
 from streamlstm.model.learn import first_cell
 
-STAGES = ("forward products", "gates", "heads", "backward products", "gates back", "weight gradient", "Adam")
+STAGES = ("forward products", "gates", "heads", "backward products", "gates back", "weight gradient", "norm and Adam")
 WHOLE = "update"
 # A stage that uses up what it works on is given it anew each time; what that takes is timed apart and subtracted.
-RESTORES = {"gates back": 7, "Adam": 8}
+RESTORES = {"gates back": 7, "norm and Adam": 8}
 PLACES = {**{name: place for place, name in enumerate(STAGES)}, WHOLE: 9}
 
 

@@ -57,7 +57,9 @@ def stages(n: Sizes) -> Mapping[str, Work]:
         "weight gradient": Work(
             rows * (W * M + M + 3 * H), FLOAT * rows * (W + M + H), FLOAT * 2 * (W * M + M + 3 * H)
         ),
-        "Adam": Work(n.weights * (1 + ADAM), 0, FLOAT * n.weights * (1 + 5 + 5)),  # the norm reads the gradient, too
+        "norm and Adam": Work(
+            n.weights * (1 + ADAM), 0, FLOAT * n.weights * (1 + 5 + 5)
+        ),  # the norm reads the gradient, too
     }
 
 
