@@ -105,8 +105,14 @@ def cell_on(z, before, after, out, h, relu):
 
 @kernel
 def turn(w, wt):
-    """wt = wᵀ. w (H, M), wt (M, H)."""
-    for k in range(w.shape[0]):
+    """wt = wᵀ. w (H, M), wt (M, H). Four rows at a time, whose numbers stand together in each row of wt."""
+    whole = w.shape[0] - w.shape[0] % 4
+    for k in range(0, whole, 4):
+        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
+        for j in range(w.shape[1]):
+            four = wt[j][k : k + 4]
+            four[0], four[1], four[2], four[3] = w0[j], w1[j], w2[j], w3[j]
+    for k in range(whole, w.shape[0]):
         row = w[k]
         for j in range(w.shape[1]):
             wt[j, k] = row[j]

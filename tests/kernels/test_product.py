@@ -42,7 +42,8 @@ def test_a_row_comes_out_the_same_alone_and_in_company(R, K, M, dtype) -> None:
 
 
 @BOTH
-def test_turning_makes_columns_of_rows(dtype) -> None:
-    w, turned = np.arange(15, dtype=dtype).reshape(3, 5), np.zeros((5, 3), dtype)
+@pytest.mark.parametrize("rows", [3, 4, 9])
+def test_turning_makes_columns_of_rows(rows, dtype) -> None:
+    w, turned = np.arange(5 * rows, dtype=dtype).reshape(rows, 5), np.zeros((5, rows), dtype)
     turn(w, turned)
     assert (turned == w.T).all()
