@@ -60,7 +60,7 @@ ONLY_IN = {
     "plotly": {"picture", "daemon.app"},
     "typer": {"cli"},
     "rich": {"cli", "cli_backtest", "cli_replay", "cli_state", "cli_check", "daemon.demo"},
-    "paho": {"daemon.mqtt"},
+    "paho": {"daemon.mqtt", "daemon.client"},
     "iotcore": set(),
     "prometheus_client": {"daemon.metrics", "daemon.app"},
 }

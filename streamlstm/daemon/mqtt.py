@@ -1,5 +1,5 @@
-"""Everything that knows paho, and nothing else: one connection to the broker, made again whenever it is lost, and what
-happens between us and the broker as words for a person.
+"""Everything that knows paho, but for how its bytes come and go (`client`): one connection to the broker, made again
+whenever it is lost, and what happens between us and the broker as words for a person.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from streamlstm.daemon import endpoint
 from streamlstm.daemon.backoff import Backoff
+from streamlstm.daemon.client import Client
 from streamlstm.events import SECOND_NS
 from streamlstm.sections import Mqtt
 
@@ -173,8 +174,8 @@ class Session:
     def _is_v5(self) -> bool:
         return self._settings.version == "5"
 
-    def _new_client(self, will: tuple[str, str] | None) -> _Client:
-        client = _Client(
+    def _new_client(self, will: tuple[str, str] | None) -> Client:
+        client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
@@ -327,16 +328,6 @@ class Session:
 
     def _rival(self) -> str:
         return f"another client uses the id '{self._client_id}' (mqtt.client_id): each throws the other out"
-
-
-class _Client(paho.Client):
-    """paho's, and when its thread last came round."""
-
-    turned_s = 0.0
-
-    def loop_misc(self) -> paho.MQTTErrorCode:
-        self.turned_s = time.monotonic()
-        return super().loop_misc()
 
 
 def _send_at_once(_client: paho.Client, _user: Any, sock: Any) -> None:
