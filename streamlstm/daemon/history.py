@@ -145,14 +145,9 @@ def _layout(leads: int, levels: int) -> np.dtype[np.void]:
 
 
 def _packed(forecast: Forecast) -> bytes:
-    row = b"".join(
-        (
-            _HEAD.pack(forecast.origin_ns, forecast.step_ns, forecast.y),
-            forecast.yhat.tobytes(),
-            forecast.lower.tobytes(),
-            forecast.upper.tobytes(),
-        )
-    )
+    numbers, parts = forecast.numbers.tobytes(), forecast.frame.parts
+    shown = [numbers[8 * parts[name].start : 8 * parts[name].stop] for name in ("yhat", "lower", "upper")]
+    row = b"".join((_HEAD.pack(forecast.origin_ns, forecast.step_ns, forecast.y), *shown))
     size = _HEAD.size + 8 * len(forecast.leads) * (1 + 2 * len(forecast.levels))
     assert len(row) == size, "a forecast has one 64-bit value per lead, and two more per lead and level"
     return row
