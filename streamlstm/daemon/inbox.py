@@ -11,9 +11,9 @@ empty again.
 from __future__ import annotations
 
 import logging
-import queue
+import threading
 import time
-from contextlib import suppress
+from collections import deque
 from typing import NamedTuple
 
 from streamlstm.events import Arrival
@@ -33,33 +33,44 @@ class Message(NamedTuple):
 
 
 class Inbox:
-    """At most `limit` messages, in order. One thread puts, one takes."""
+    """At most `limit` messages, in order. One thread puts, one takes.
+
+    A deque, which needs no lock for that, and two events, each set only where the other thread waits for it: a lock for
+    each message would let the threads wait for each other, a hundred times a batch.
+    """
 
     def __init__(self, limit: int, patience_s: float) -> None:
         self.dropped = 0  # QoS 0, after `patience_s` of fullness
         self._limit = limit
         self._patience_s = patience_s
-        self._queue: queue.Queue[Message] = queue.Queue(limit)
+        self._messages = deque[Message]()
+        self._some, self._room = threading.Event(), threading.Event()
         self._full_since_s: float | None = None
         self._sheds = False
         self._closed = False
 
     def put(self, message: Message) -> None:
         """Add a message, and wait for room where there is none."""
-        try:
-            self._queue.put_nowait(message)
-        except queue.Full:
-            self._put_when_possible(message)
-        else:
-            if self._full_since_s is not None and self._queue.qsize() < self._limit // 2:
-                self._full_since_s, self._sheds = None, False
+        waiting = len(self._messages)
+        if waiting >= self._limit:
+            if not self._has_room(message):
+                return
+        elif self._full_since_s is not None and waiting < self._limit // 2:
+            self._full_since_s, self._sheds = None, False
+        self._messages.append(message)
+        if not self._some.is_set():
+            self._some.set()
 
     def take(self, most: int, timeout_s: float) -> list[Message]:
         """At most so many; waits up to `timeout_s` for the first."""
-        taken: list[Message] = []
-        with suppress(queue.Empty):
-            while len(taken) < most:
-                taken.append(self._queue.get(block=not taken, timeout=timeout_s))
+        messages = self._messages
+        if not messages and timeout_s > 0:
+            self._some.clear()
+            if not messages:  # what came before the clearing is there; what comes from here on sets it
+                self._some.wait(timeout_s)
+        taken = [messages.popleft() for _ in range(min(most, len(messages)))]
+        if not self._room.is_set():
+            self._room.set()
         return taken
 
     def close(self) -> None:
@@ -68,27 +79,30 @@ class Inbox:
 
     @property
     def waiting(self) -> int:
-        return self._queue.qsize()
+        return len(self._messages)
 
     @property
     def oldest_ns(self) -> int | None:
         """When the message that waits longest was received."""
         try:
-            first: Message = self._queue.queue[0]
+            return self._messages[0].arrival.received_ns
         except IndexError:
             return None
-        return first.arrival.received_ns
 
-    def _put_when_possible(self, message: Message) -> None:
+    def _has_room(self, message: Message) -> bool:
+        """Waits for room; False where the message is given up."""
         if self._full_since_s is None:
             self._full_since_s = time.monotonic()
         while not self._closed:
             if not message.mid and time.monotonic() - self._full_since_s >= self._patience_s:
                 self._drop()
-                return
-            with suppress(queue.Full):
-                self._queue.put(message, timeout=min(SLICE_S, self._patience_s))
-                return
+                return False
+            self._room.clear()
+            if len(self._messages) >= self._limit:  # what is taken from here on sets it
+                self._room.wait(min(SLICE_S, self._patience_s))
+            if len(self._messages) < self._limit:
+                return True
+        return False
 
     def _drop(self) -> None:
         if not self._sheds:
