@@ -18,6 +18,6 @@ def run(budget: Budget, faults: tuple[str, ...] = ("no-sync",)) -> Outcome:
         outcome.cycles += 1
         outcome.progress += bool(found.problems)
     outcome.figures["cycles that lost something"] = outcome.progress
-    if outcome.progress < SHARE * outcome.cycles:
+    if outcome.progress < int(SHARE * outcome.cycles):  # of two or three, one may be spared by chance
         outcome.problems.append(f"{outcome.progress} of {outcome.cycles} cycles lost something, need {SHARE:.0%}")
     return outcome

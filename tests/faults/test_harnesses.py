@@ -26,7 +26,7 @@ SAMPLE: dict[str, tuple[int, float]] = {  # cycles and seconds of each harness h
     "iofaults": (40, 30.0),
     "kill": (20, 30.0),
     "powercut": (15, 30.0),
-    "control": (1, 10.0),
+    "control": (2, 20.0),
     "broker": (4, 15.0),
     "partition": (2, 10.0),
     "tls": (1, 10.0),
