@@ -64,6 +64,7 @@ class Keeper:
         self._began = 0  # index that the last sweep that is through began behind
         self._begun_at = 0  # the one that is on
         self._began_ns = self._next_step_ns = 0
+        self._is_wanted = False  # somebody has asked for a sweep
         self._journaled = 0  # bytes, since the last sweep began
         self._build: Build | None = None  # this one, as the state has it
 
@@ -138,15 +139,15 @@ class Keeper:
             # a clock that was set back makes it due, too
             is_due = not 0 <= now_ns - self._began_ns < self._every_ns
             is_long = self._store.last - self._began >= MOST_INPUTS or self._journaled >= MOST_BYTES
-            if is_long or is_due:
+            if is_long or is_due or self._is_wanted:
                 self._begin(now_ns)
         else:
             self._step()
 
     def hasten(self) -> bool:
         """Let a sweep be due now; False where nothing is saved."""
-        self._began_ns = 1  # long ago
-        return self._store is not None
+        self._is_wanted = self._store is not None
+        return self._is_wanted
 
     def hand_over(
         self,
@@ -246,7 +247,7 @@ class Keeper:
         self._generation = at if self._is_to_be_kept(now_ns) else None
         left = self._todo or ()  # of a sweep that is given up for this one
         self._began_ns, self._todo = now_ns, deque(dict.fromkeys([*self._engine.series(), *left, *self._ended]))
-        self._ended, self._journaled = {}, 0
+        self._ended, self._journaled, self._is_wanted = {}, 0, False
 
     def _step(self) -> None:
         """Save some series as they are now."""

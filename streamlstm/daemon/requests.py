@@ -20,6 +20,7 @@ OF_SERIES: dict[str, Callable[[str], Input]] = {
     "close": Close,
     "reset": lambda series: Close(series, forget=True),
 }
+VERBS = (*OF_SERIES, "snapshot")
 
 
 class Requests:
@@ -50,8 +51,8 @@ class Requests:
         verb = arrival.topic.removeprefix(self._prefix)
         transaction: object = None
         try:
-            if verb not in (*OF_SERIES, "snapshot"):
-                raise Misunderstood(f"no such verb; need one of {', '.join([*OF_SERIES, 'snapshot'])}")
+            if verb not in VERBS:
+                raise Misunderstood(f"no such verb; need one of {', '.join(VERBS)}")
             if len(arrival.payload) > self._payload_limit:
                 raise Misunderstood(f"longer than limits.payload, {self._payload_limit} bytes")
             request = parsed(arrival.payload, of_series=verb in OF_SERIES)
@@ -67,9 +68,8 @@ class Requests:
                 raise Misunderstood("nothing is saved; need state.directory in the configuration")
         except Misunderstood as why:
             self.refused += 1
-            known = verb in (*OF_SERIES, "snapshot")
             answer = refused(str(why), transaction if transaction is not None else why.transaction)
-            return [], topics.bridge_response(self._base, verb) if known else "", answer
+            return [], topics.bridge_response(self._base, verb) if verb in VERBS else "", answer
         self.taken += 1
         inputs = [OF_SERIES[verb](name) for name in series]
         return inputs, topics.bridge_response(self._base, verb), done(series, transaction)

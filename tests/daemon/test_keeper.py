@@ -45,6 +45,18 @@ def test_every_series_is_saved_once_an_interval(tmp_path):
     keeper.close(0.0)
 
 
+def test_one_that_is_asked_for_is_due_at_once_and_while_one_is_on_that_one_keeps_its_time(tmp_path):
+    own, keeper = opened(tmp_path)
+    take(own, keeper, range(5))
+    assert not swept(keeper, BEGIN_NS) and keeper.hasten() and swept(keeper, BEGIN_NS + SECOND_NS)
+    take(own, keeper, range(5, 10))
+    keeper.sweep(BEGIN_NS + 2 * HOUR_NS)  # one begins
+    keeper.hasten()
+    keeper.sweep(BEGIN_NS + 2 * HOUR_NS + SECOND_NS)  # and is through
+    assert keeper.swept_ns == BEGIN_NS + 2 * HOUR_NS
+    keeper.close(0.0)
+
+
 def test_one_that_dies_again_and_again_before_its_time_saves_all_the_same(tmp_path):
     for life in range(4):
         own, keeper = opened(tmp_path)
