@@ -23,6 +23,7 @@ _settings: Any = numba.config
 _FEATURES = (_settings.CPU_FEATURES or get_host_cpu_features()).split(",")
 # Numbers in a vector, and vectors beside each other: five rows of four fill 20 of 32 registers, of two 10 of 16.
 LANES, ACROSS = (16, 4) if "+avx512f" in _FEATURES else (8, 2) if "+avx" in _FEATURES else (4, 4)
+ROWS = 5  # so many windows stand side by side
 _INDEX = ir.IntType(32)
 
 
@@ -43,10 +44,11 @@ class _Matrix:
         return self._builder.bitcast(place, (of or self._number).as_pointer())
 
 
-def tile(rows: int, across: int, lanes: int = LANES) -> Any:
-    """`tile(x, w, out, at)`: out[:rows, at : at + across * lanes] += x[:rows] w[:, at : …], all of that there.
+def tile(across: int, lanes: int = LANES) -> Any:
+    """`tile(x, w, out, at)`: out[:, at : at + across * lanes] += x w[:, at : …], all of these columns there.
 
-    x (R, K) in any layout; w (K, M) and out (R, M) with rows that are contiguous.
+    x (R, K) in any layout; w (K, M) and out (R, M) with rows that are contiguous. ROWS rows at a time, what is left of
+    them one by one.
     """
 
     @intrinsic
@@ -57,20 +59,29 @@ def tile(rows: int, across: int, lanes: int = LANES) -> Any:
             number, size = context.get_value_type(x.dtype), x.dtype.bitwidth // 8
             vector, whole = ir.VectorType(number, lanes), args[3].type
             places = [builder.add(args[3], whole(v * lanes)) for v in range(across)]
-            sums = [[cgutils.alloca_once(builder, vector) for _ in places] for _ in range(rows)]
-            for r, row in enumerate(sums):
-                for own, place in zip(row, places, strict=True):
-                    builder.store(builder.load(of_out.at(whole(r), place, vector), align=size), own)
-            with cgutils.for_range(builder, of_w.rows) as loop:
-                weights = [builder.load(of_w.at(loop.index, place, vector), align=size) for place in places]
-                for r, row in enumerate(sums):
-                    term = _everywhere(builder, builder.load(of_x.at(whole(r), loop.index)), vector)
-                    for own, weight in zip(row, weights, strict=True):
-                        product = builder.fmul(term, weight, flags=["contract"])
-                        builder.store(builder.fadd(product, builder.load(own), flags=["contract"]), own)
-            for r, row in enumerate(sums):
-                for own, place in zip(row, places, strict=True):
-                    builder.store(builder.load(own), of_out.at(whole(r), place, vector), align=size)
+
+            def of_rows(first: ir.Value, rows: int) -> None:
+                sums = [[cgutils.alloca_once(builder, vector) for _ in places] for _ in range(rows)]
+                each = [builder.add(first, whole(r)) for r in range(rows)]
+                for r, row in zip(each, sums, strict=True):
+                    for own, place in zip(row, places, strict=True):
+                        builder.store(builder.load(of_out.at(r, place, vector), align=size), own)
+                with cgutils.for_range(builder, of_w.rows) as loop:
+                    weights = [builder.load(of_w.at(loop.index, place, vector), align=size) for place in places]
+                    for r, row in zip(each, sums, strict=True):
+                        term = _everywhere(builder, builder.load(of_x.at(r, loop.index)), vector)
+                        for own, weight in zip(row, weights, strict=True):
+                            product = builder.fmul(term, weight, flags=["contract"])
+                            builder.store(builder.fadd(product, builder.load(own), flags=["contract"]), own)
+                for r, row in zip(each, sums, strict=True):
+                    for own, place in zip(row, places, strict=True):
+                        builder.store(builder.load(own), of_out.at(r, place, vector), align=size)
+
+            fives = builder.udiv(of_out.rows, whole(ROWS))
+            with cgutils.for_range(builder, fives) as loop:
+                of_rows(builder.mul(loop.index, whole(ROWS)), ROWS)
+            with cgutils.for_range(builder, of_out.rows, start=builder.mul(fives, whole(ROWS))) as loop:
+                of_rows(loop.index, 1)
             return context.get_dummy_value()
 
         return types.void(x, w, out, types.intp), code
